@@ -1,0 +1,159 @@
+/**
+ * @file A graph is data: a list of tensors in the order they are computed. Models, gradients and training
+ * steps are built once as graphs; runtimes compile them.
+ */
+import { HdmError } from '../errors.ts';
+import { DTYPES, type DType, type TensorData } from './dtype.ts';
+import { isComposite, type Composite, type Op, type Primitive } from './op.ts';
+import { count, evaluateShape, formatShape, type Shape } from './shape.ts';
+
+/** One value of a graph: what it is, and the op and operands it comes from. */
+export interface Tensor {
+  readonly graph: Graph;
+  /** Position in `graph.nodes`. */
+  readonly id: number;
+  readonly op: Op;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: unknown;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export interface GraphOptions {
+  /** Which composite ops stay in one piece; the others are written out when they are added. Default: all. */
+  readonly keep?: (op: Composite) => boolean;
+}
+
+export class Graph {
+  readonly nodes: Tensor[] = [];
+  /** Given anew at each run. */
+  readonly inputs = new Map<string, Tensor>();
+  /** Given once, when the graph is compiled. */
+  readonly weights = new Map<string, Tensor>();
+  readonly outputs = new Map<string, Tensor>();
+  readonly #keep: (op: Composite) => boolean;
+
+  constructor(options: GraphOptions = {}) {
+    this.#keep = options.keep ?? (() => true);
+  }
+
+  /** Adds one op; its shape rule runs now, so a mistake shows at the line that made it. */
+  add<A>(op: Op<A>, inputs: readonly Tensor[], attributes: A): Tensor {
+    const stranger = inputs.find((input) => input.graph !== this);
+    if (stranger) throw new HdmError('internal', op.name, 'an operand belongs to another graph');
+    const type = op.infer(inputs, attributes);
+    if (isComposite(op as Op) && !this.#keep(op as Composite)) {
+      return (op as Composite<A>).compose(inputs, attributes);
+    }
+    const tensor: Tensor = { graph: this, id: this.nodes.length, op: op as Op, inputs, attributes, ...type };
+    this.nodes.push(tensor);
+    return tensor;
+  }
+
+  /** A value given at each run. Named sizes in `shape` are read from what is given. */
+  input(name: string, dtype: DType, shape: Shape): Tensor {
+    return this.#named(this.inputs, 'input', name, () => this.add(INPUT, [], { name, dtype, shape }));
+  }
+
+  /** A value given once. Asked for again, the same tensor. */
+  weight(name: string, dtype: DType, shape: readonly number[]): Tensor {
+    const known = this.weights.get(name);
+    if (known) return known;
+    return this.#named(this.weights, 'weight', name, () => this.add(WEIGHT, [], { name, dtype, shape }));
+  }
+
+  /** A value that is part of the graph. */
+  constant(value: TensorData): Tensor {
+    return this.add(CONSTANT, [], { value });
+  }
+
+  /** A single number. */
+  scalar(value: number, dtype: DType = 'f32'): Tensor {
+    const { array, bytes } = DTYPES[dtype];
+    const data = new array(new ArrayBuffer(bytes), 0, 1);
+    if (data instanceof BigInt64Array) data[0] = BigInt(value);
+    else if (dtype === 'bf16') throw new HdmError('internal', 'scalar', 'no bfloat16 scalars; cast one');
+    else data[0] = value;
+    return this.constant({ dtype, shape: [], data });
+  }
+
+  output(name: string, tensor: Tensor): void {
+    this.#named(this.outputs, 'output', name, () => tensor);
+  }
+
+  #named(list: Map<string, Tensor>, kind: string, name: string, make: () => Tensor): Tensor {
+    if (list.has(name)) throw new HdmError('internal', `${kind} "${name}"`, 'the name is taken');
+    const tensor = make();
+    list.set(name, tensor);
+    return tensor;
+  }
+}
+
+/** The same graph with composite ops that `keep` refuses written out. */
+export function expandGraph(graph: Graph, keep: (op: Composite) => boolean): Graph {
+  const copy = new Graph({ keep });
+  const copies: Tensor[] = [];
+  for (const node of graph.nodes) {
+    copies.push(
+      copy.add(
+        node.op,
+        node.inputs.map((input) => copies[input.id]!),
+        node.attributes,
+      ),
+    );
+  }
+  for (const [name, tensor] of graph.inputs) copy.inputs.set(name, copies[tensor.id]!);
+  for (const [name, tensor] of graph.weights) copy.weights.set(name, copies[tensor.id]!);
+  for (const [name, tensor] of graph.outputs) copy.outputs.set(name, copies[tensor.id]!);
+  return copy;
+}
+
+export interface NamedType {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+const notComputed = (kind: string) => (): never => {
+  throw new HdmError('internal', kind, 'it is given, not computed');
+};
+
+export const INPUT: Primitive<NamedType> = {
+  name: 'input',
+  infer: (_inputs, { dtype, shape }) => ({ dtype, shape }),
+  evaluate: notComputed('input'),
+  gradient: null,
+  onnx: (emit, _inputs, _node, { name, dtype, shape }) => emit.input(name, dtype, shape),
+};
+
+export const WEIGHT: Primitive<NamedType> = {
+  name: 'weight',
+  infer: (_inputs, { dtype, shape }) => ({ dtype, shape }),
+  evaluate: notComputed('weight'),
+  gradient: null,
+  onnx: (emit, _inputs, _node, { name }) => emit.weight(name),
+};
+
+export const CONSTANT: Primitive<{ readonly value: TensorData }> = {
+  name: 'constant',
+  infer(_inputs, { value: { dtype, shape, data } }) {
+    if (count(shape) !== data.length) {
+      const problem = `${data.length} numbers given for the shape ${formatShape(shape)}`;
+      throw new HdmError('bad-shape', 'constant', problem);
+    }
+    return { dtype, shape };
+  },
+  evaluate: (_inputs, { value }, output) => output.data.set(Array.from(value.data, Number)),
+  gradient: null,
+  onnx: (emit, _inputs, _node, { value }) => emit.constant(value),
+};
+
+/** The type of a tensor as text: `f32 [b, 2*h, 64]`. */
+export function formatType({ dtype, shape }: { dtype: DType; shape: Shape }): string {
+  return `${dtype} ${formatShape(shape)}`;
+}
+
+/** Sizes of a tensor in a run. */
+export function concreteShape(tensor: Tensor, sizes: Readonly<Record<string, number>>): number[] {
+  return evaluateShape(tensor.shape, sizes);
+}

@@ -1,0 +1,129 @@
+/** @file Pictures as plain numbers: whatever a file holds becomes upright, opaque, 8-bit sRGB. */
+import sharp, { type Metadata, type Sharp } from 'sharp';
+import { HdmError } from '../errors.ts';
+import { readBytes } from './bytes.ts';
+
+/** RGB, 8 bits each, row-major: `data.length` = width * height * 3. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export interface DecodeOptions {
+  /** Pictures of this many pixels or more are refused. */
+  readonly maxPixels?: number;
+}
+
+const MAX_PIXELS = 100_000_000;
+
+/** Formats of pixels only: a vector format could name other files. AVIF is called heif here. */
+const FORMATS: readonly string[] = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'heif'];
+
+/**
+ * Reads a picture: turned as its EXIF says, transparency on white, colours converted to sRGB, the first frame
+ * of an animation. Throws 'bad-file' when it is no picture, truncated, damaged or too large; 'disk' when it
+ * cannot be read.
+ */
+export async function decodeImage(
+  pathOrBytes: string | Uint8Array,
+  options: DecodeOptions = {},
+): Promise<Pixels> {
+  const { name, bytes } = await readBytes(pathOrBytes);
+  const image = await openImage(name, bytes, options.maxPixels ?? MAX_PIXELS);
+  return toPixels(name, image.autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb'));
+}
+
+/** Scales to cover width x height (Lanczos) and crops what sticks out, evenly on both sides. */
+export async function resizeCover(pixels: Pixels, width: number, height: number): Promise<Pixels> {
+  checkSize('resize', width, height);
+  if (pixels.width === width && pixels.height === height) return pixels;
+  const resized = fromPixels(pixels).resize(width, height, { fit: 'cover', kernel: 'lanczos3' });
+  return toPixels('resize', resized);
+}
+
+/**
+ * Reads a mask: [height, width] bytes, brightness times opacity. Scaled and cropped as `resizeCover` does, so a
+ * mask of a picture's shape stays over that picture. Errors as `decodeImage`.
+ */
+export async function decodeMask(
+  pathOrBytes: string | Uint8Array,
+  width: number,
+  height: number,
+): Promise<Uint8Array> {
+  const { name, bytes } = await readBytes(pathOrBytes);
+  checkSize(name, width, height);
+  const image = await openImage(name, bytes, MAX_PIXELS);
+  const onBlack = image.autoOrient().flatten({ background: '#000000' });
+  // A straight-line filter: Lanczos would put rings of half-masked pixels around each edge.
+  const fitted = onBlack.resize(width, height, { fit: 'cover', kernel: 'linear' }).toColourspace('b-w');
+  return (await toRaw(name, fitted)).data;
+}
+
+/** The pixels as a sharp picture. Throws 'bad-shape' when sizes and data disagree. */
+export function fromPixels({ width, height, data }: Pixels): Sharp {
+  checkSize('pixels', width, height);
+  if (data.length !== width * height * 3) {
+    const problem = `expected ${width}x${height}x3 = ${width * height * 3} values, got ${data.length}`;
+    throw new HdmError('bad-shape', 'pixels', problem);
+  }
+  return sharp(data, { raw: { width, height, channels: 3 } });
+}
+
+async function openImage(name: string, bytes: Uint8Array, maxPixels: number): Promise<Sharp> {
+  // The limit is checked below, from the header and with its own words.
+  const image = sharp(bytes, { failOn: 'error', limitInputPixels: false });
+  const { format, width, height } = await readHeader(name, image);
+  if (!FORMATS.includes(format)) throw notAnImage(name);
+  if (width * height >= maxPixels) {
+    const problem = `the picture is too large: ${width}x${height}, expected fewer than ${maxPixels} pixels`;
+    throw new HdmError('bad-file', name, problem, 'Make it smaller first');
+  }
+  return image;
+}
+
+async function readHeader(name: string, image: Sharp): Promise<Metadata> {
+  try {
+    return await image.metadata();
+  } catch (error) {
+    if (String(error).includes('unsupported image format')) throw notAnImage(name, error);
+    throw damaged(name, error);
+  }
+}
+
+async function toPixels(name: string, image: Sharp): Promise<Pixels> {
+  const { data, width, height, channels } = await toRaw(name, image);
+  if (channels !== 3) throw new HdmError('internal', name, `expected 3 channels, got ${channels}`);
+  return { width, height, data };
+}
+
+async function toRaw(name: string, image: Sharp) {
+  try {
+    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    return { ...info, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+  } catch (error) {
+    throw damaged(name, error);
+  }
+}
+
+function checkSize(where: string, width: number, height: number): void {
+  const valid = [width, height].every((side) => Number.isSafeInteger(side) && side > 0);
+  if (valid && width * height < MAX_PIXELS) return;
+  const problem = `expected a size in whole pixels below ${MAX_PIXELS} in all, got ${width}x${height}`;
+  throw new HdmError('bad-usage', where, problem);
+}
+
+function notAnImage(name: string, cause?: unknown): HdmError {
+  const advice = 'Choose a PNG, JPEG, WebP, GIF, TIFF or AVIF file';
+  return new HdmError('bad-file', name, 'this is not a picture we can read', advice, cause);
+}
+
+function damaged(name: string, cause: unknown): HdmError {
+  return new HdmError(
+    'bad-file',
+    name,
+    'the picture is truncated or damaged',
+    'Get a whole copy of it',
+    cause,
+  );
+}

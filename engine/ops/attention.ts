@@ -1,0 +1,147 @@
+/** @file Attention and rotary positions. Heads are an axis of their own: [batch, tokens, heads, head size]. */
+import { HdmError } from '../errors.ts';
+import { multiplyDims, sameDim } from '../graph/dim.ts';
+import type { Tensor } from '../graph/graph.ts';
+import type { Composite } from '../graph/op.ts';
+import { formatShape, sameShape, type Shape } from '../graph/shape.ts';
+import { add, cast, like, mul, sub } from './elementwise.ts';
+import { matmul, swapLastAxes } from './matmul.ts';
+import { broadcastTo, concat, reshape, slice, split, transpose } from './movement.ts';
+import { softmax } from './normalization.ts';
+
+interface AttentionAttributes {
+  readonly scale: number;
+}
+
+export const ATTENTION: Composite<AttentionAttributes> = {
+  name: 'attention',
+  infer([q, k, v]) {
+    const [batch, , heads, width] = q!.shape as [number, number, number, number];
+    const isKey = [batch, k!.shape[1]!, heads, width].every((dim, axis) => sameDim(dim, k!.shape[axis]!));
+    if (!isKey || !sameShape(k!.shape, v!.shape)) {
+      const problem = `q ${formatShape(q!.shape)}, k ${formatShape(k!.shape)}, v ${formatShape(v!.shape)} do not fit`;
+      throw new HdmError('bad-shape', 'attention', problem, 'All are [batch, tokens, heads, head size]');
+    }
+    return { dtype: q!.dtype, shape: q!.shape };
+  },
+  compose([q, k, v, bias], { scale }) {
+    const [queries, keys, values] = [q!, k!, v!].map((x) => transpose(x, [0, 2, 1, 3])) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const products = matmul(mul(queries, like(queries, scale)), swapLastAxes(keys)); // [B, H, T, S]
+    const scores = bias ? add(cast(products, 'f32'), cast(bias, 'f32')) : products;
+    return transpose(matmul(cast(softmax(scores), values.dtype), values), [0, 2, 1, 3]);
+  },
+  onnx(emit, [q, k, v, bias], node, { scale }) {
+    const [heads, width] = node.shape.slice(2) as [number, number];
+    const flat = [q!, k!, v!].map((name, index) => {
+      const [batch, tokens] = node.inputs[index]!.shape;
+      return emit.node('Reshape', [name, emit.shape([batch!, tokens!, heads * width])]);
+    });
+    const optional = bias ? ['', '', emit.cast(bias, node.inputs[3]!.dtype, node.dtype)] : [];
+    const attributes = { num_heads: heads, scale: emit.float(scale) };
+    const result = emit.node('MultiHeadAttention', [...flat, ...optional], attributes, 'com.microsoft');
+    return emit.node('Reshape', [result, emit.shape(node.shape)]);
+  },
+};
+
+/**
+ * softmax(scale · q kᵀ + bias) v for q [B, T, H, D], k and v [B, S, H, D], bias [B or 1, H or 1, T, S].
+ * @returns [B, T, H, D]
+ */
+export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number, bias?: Tensor): Tensor {
+  return q.graph.add(ATTENTION, bias ? [q, k, v, bias] : [q, k, v], { scale });
+}
+
+/** Grouped-query attention: every key head serves `times` query heads. [B, S, H, D] → [B, S, H·times, D]. */
+export function repeatHeads(x: Tensor, times: number): Tensor {
+  if (times === 1) return x;
+  const [batch, tokens, heads, width] = x.shape as [number, number, number, number];
+  const spread = broadcastTo(reshape(x, [batch, tokens, heads, 1, width]), [
+    batch,
+    tokens,
+    heads,
+    times,
+    width,
+  ]);
+  return reshape(spread, [batch, tokens, heads * times, width]);
+}
+
+interface RotaryAttributes {
+  /** Which numbers turn together: (2i, 2i+1), or i and i + half. */
+  readonly pairs: 'interleaved' | 'halves';
+}
+
+export const ROTATE: Composite<RotaryAttributes> = {
+  name: 'rotate',
+  infer([x, cosine, sine]) {
+    const [batch, tokens, heads, width] = x!.shape as [number, number, number, number];
+    const expected = [batch, tokens, heads, width / 2];
+    const fits = cosine!.shape.every((dim, axis) => dim === 1 || sameDim(dim, expected[axis]!));
+    if (cosine!.shape.length !== 4 || !fits || !sameShape(cosine!.shape, sine!.shape)) {
+      const problem = `angles ${formatShape(cosine!.shape)} do not fit ${formatShape(x!.shape)}`;
+      throw new HdmError(
+        'bad-shape',
+        'rotate',
+        problem,
+        'Angles are [batch, tokens, heads or 1, head size / 2]',
+      );
+    }
+    return { dtype: x!.dtype, shape: x!.shape };
+  },
+  compose([x, cosine, sine], { pairs }) {
+    const [first, second] = pairs === 'halves' ? (split(x!, 3, 2) as [Tensor, Tensor]) : unzip(x!);
+    const turned = [
+      sub(mul(first, cosine!), mul(second, sine!)),
+      add(mul(first, sine!), mul(second, cosine!)),
+    ];
+    if (pairs === 'halves') return concat(turned, 3);
+    return reshape(concat(turned.map(withPairAxis), 4), x!.shape);
+  },
+  // One "position" per token and head, as HDM learns its frequencies for each head.
+  onnx(emit, [x, cosine, sine], node, { pairs }) {
+    const [rows, width] = [node.shape.slice(0, 3).reduce(multiplyDims), node.shape[3] as number];
+    const table = (name: string, input: Tensor): string => {
+      const full = [...node.shape.slice(0, 3), width / 2];
+      const spread = sameShape(input.shape, full) ? name : emit.node('Expand', [name, emit.shape(full)]);
+      return emit.node('Reshape', [spread, emit.shape([rows, width / 2])]);
+    };
+    const positions = emit.node('Range', [emit.scalarI64(0), emit.dim(rows), emit.scalarI64(1)]);
+    const flat = [
+      emit.node('Reshape', [x!, emit.shape([1, rows, width])]),
+      emit.node('Reshape', [positions, emit.shape([1, rows])]),
+      table(cosine!, node.inputs[1]!),
+      table(sine!, node.inputs[2]!),
+    ];
+    const attributes = {
+      interleaved: pairs === 'interleaved' ? 1 : 0,
+      num_heads: 1,
+      rotary_embedding_dim: 0,
+    };
+    const turned = emit.node('RotaryEmbedding', flat, attributes, 'com.microsoft');
+    return emit.node('Reshape', [turned, emit.shape(node.shape)]);
+  },
+};
+
+/**
+ * Rotary position embedding (Su et al. 2021): turns pairs of numbers of x [B, T, H, D] by angles whose cosine
+ * and sine are [B or 1, T, H or 1, D/2].
+ */
+export function rotate(x: Tensor, cosine: Tensor, sine: Tensor, pairs: RotaryAttributes['pairs']): Tensor {
+  return x.graph.add(ROTATE, [x, cosine, sine], { pairs });
+}
+
+export const ATTENTION_OPS = [ATTENTION, ROTATE];
+
+function unzip(x: Tensor): [Tensor, Tensor] {
+  const width = x.shape[3] as number;
+  const pairs = reshape(x, [...x.shape.slice(0, 3), width / 2, 2]);
+  const half: Shape = [...x.shape.slice(0, 3), width / 2];
+  return [reshape(slice(pairs, 4, 0, 1), half), reshape(slice(pairs, 4, 1, 1), half)];
+}
+
+function withPairAxis(x: Tensor): Tensor {
+  return reshape(x, [...x.shape, 1]);
+}

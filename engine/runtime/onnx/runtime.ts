@@ -1,0 +1,106 @@
+/** @file Runs graphs with ONNX Runtime: on the CPU everywhere, on its GPU providers where they are present. */
+import { availableParallelism } from 'node:os';
+import * as ort from 'onnxruntime-node';
+import { HdmError, toHdmError } from '../../errors.ts';
+import { DTYPES, type DType, type FloatDType, type TensorData } from '../../graph/dtype.ts';
+import type { Graph } from '../../graph/graph.ts';
+import type { Composite } from '../../graph/op.ts';
+import { bindSizes } from '../bind.ts';
+import type { Program, Runtime, Values, WeightSources } from '../runtime.ts';
+import { lowerToOnnx } from './lower.ts';
+
+export type OnnxProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
+
+interface ProviderFacts {
+  /** The format it computes best in; norms and softmax stay in float32. */
+  readonly precision: FloatDType;
+  /** Composite ops without a fused kernel there. */
+  readonly unfused: readonly string[];
+}
+
+const PROVIDERS: Record<OnnxProvider, ProviderFacts> = {
+  cpu: { precision: 'f32', unfused: [] },
+  webgpu: { precision: 'f16', unfused: [] },
+  cuda: { precision: 'f16', unfused: [] },
+  dml: { precision: 'f16', unfused: [] },
+  coreml: { precision: 'f16', unfused: [] },
+};
+
+const ORT_TYPES: Record<DType, ort.Tensor.Type> = {
+  f32: 'float32',
+  f16: 'float16',
+  bf16: 'uint16',
+  i64: 'int64',
+  i32: 'int32',
+  u8: 'uint8',
+  bool: 'bool',
+};
+
+/** ONNX Runtime with one provider. */
+export function onnxRuntime(provider: OnnxProvider): Runtime {
+  const { precision, unfused } = PROVIDERS[provider];
+  const fuses = (op: Composite): boolean => !unfused.includes(op.name);
+  return {
+    device: provider,
+    precision,
+    async compile(graph: Graph, weights: WeightSources): Promise<Program> {
+      const model = lowerToOnnx(graph, weights, fuses);
+      const session = await createSession(model.bytes, provider, model.folder);
+      return {
+        run: (inputs) => runSession(session, graph, inputs, provider),
+        dispose: () => session.release(),
+      };
+    },
+  };
+}
+
+async function createSession(
+  model: Uint8Array,
+  provider: OnnxProvider,
+  folder: string | undefined,
+): Promise<ort.InferenceSession> {
+  const config = folder ? { model_external_initializers_file_folder_path: folder } : {};
+  try {
+    return await ort.InferenceSession.create(model, {
+      executionProviders: [provider],
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: availableParallelism(),
+      logSeverityLevel: 3,
+      extra: { session: config },
+    });
+  } catch (error) {
+    throw deviceError(provider, error);
+  }
+}
+
+async function runSession(
+  session: ort.InferenceSession,
+  graph: Graph,
+  inputs: Values,
+  provider: OnnxProvider,
+): Promise<Values> {
+  bindSizes(graph, inputs);
+  const feeds = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toOrt(value)]));
+  const results = await session.run(feeds).catch((error: unknown) => {
+    throw deviceError(provider, error);
+  });
+  return Object.fromEntries([...graph.outputs.keys()].map((name) => [name, fromOrt(results[name]!)]));
+}
+
+function toOrt({ dtype, shape, data }: TensorData): ort.Tensor {
+  return new ort.Tensor(ORT_TYPES[dtype], data as never, shape as number[]);
+}
+
+function fromOrt(tensor: ort.Tensor): TensorData {
+  const dtype = (Object.keys(DTYPES) as DType[]).find((name) => ORT_TYPES[name] === tensor.type);
+  if (!dtype) throw new HdmError('internal', 'onnx runtime', `unexpected result format ${tensor.type}`);
+  const { buffer, byteOffset, length } = tensor.data as Uint8Array<ArrayBuffer>;
+  return { dtype, shape: tensor.dims, data: new DTYPES[dtype].array(buffer, byteOffset, length) };
+}
+
+function deviceError(provider: OnnxProvider, error: unknown): HdmError {
+  const { message } = toHdmError(error, `device ${provider}`, 'device');
+  const isMemory = /alloc|out of memory|bad_alloc/i.test(message);
+  const advice = isMemory ? 'Choose a smaller picture, or close other programs' : 'Try --device cpu';
+  return new HdmError('device', `device ${provider}`, message, advice, error);
+}

@@ -1,0 +1,32 @@
+/** @file The one interface between graphs and devices. */
+import type { DType, FloatDType, TensorData, TypedArray } from '../graph/dtype.ts';
+import type { Graph } from '../graph/graph.ts';
+
+/** Where the numbers of a weight lie. Files are read by the runtime itself, straight to the device. */
+export interface WeightSource {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly place:
+    | { readonly kind: 'file'; readonly path: string; readonly offset: number; readonly sizeBytes: number }
+    | { readonly kind: 'memory'; readonly data: TypedArray };
+}
+
+export type WeightSources = ReadonlyMap<string, WeightSource>;
+
+export type Values = Readonly<Record<string, TensorData>>;
+
+/** A graph made ready for a device. Sizes may differ from run to run; weights stay where they are. */
+export interface Program {
+  /** Runs once. Throws `bad-shape` when an input does not fit, `device` when the device fails. */
+  run(inputs: Values): Promise<Values>;
+  /** Gives back the memory of the device. */
+  dispose(): Promise<void>;
+}
+
+export interface Runtime {
+  /** Name of the device, one of `devices.ts`. */
+  readonly device: string;
+  /** The format in which this device computes best. */
+  readonly precision: FloatDType;
+  compile(graph: Graph, weights: WeightSources): Promise<Program>;
+}
