@@ -62,7 +62,7 @@ export function sameDim(a: Dim, b: Dim): boolean {
 /** The size as text, equal for equal sizes: `2*h`, `h*w + l`. */
 export function formatDim(dim: Dim): string {
   if (typeof dim === 'number') return String(dim);
-  const parts = [...dim.terms].sort(([a], [b]) => (a < b ? 1 : -1)).map(formatTerm);
+  const parts = [...dim.terms].sort(byDegree).map(formatTerm);
   return parts.join(' + ').replaceAll('+ -', '- ');
 }
 
@@ -98,6 +98,11 @@ function simplify(terms: Map<string, number>): Dim {
   if (terms.size === 0) return 0;
   if (terms.size === 1 && terms.has('')) return terms.get('')!;
   return { terms };
+}
+
+/** Products before single names before numbers, equals by the alphabet. */
+function byDegree([a]: [string, number], [b]: [string, number]): number {
+  return factors(b).length - factors(a).length || (a < b ? -1 : 1);
 }
 
 function formatTerm([monomial, coefficient]: [string, number]): string {

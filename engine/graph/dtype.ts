@@ -53,18 +53,33 @@ export function toFloat32({ dtype, data }: TensorData): Float32Array {
   return Float32Array.from(data as ArrayLike<number | bigint>, Number);
 }
 
+/** The numbers of any tensor as float64, which holds all but the largest integers exactly. No copy when it is. */
+export function toFloat64(tensor: TensorData): Float64Array {
+  if (tensor.data instanceof Float64Array) return tensor.data;
+  const source = tensor.dtype === 'bf16' ? toFloat32(tensor) : tensor.data;
+  return Float64Array.from(source as ArrayLike<number | bigint>, Number);
+}
+
 /** The numbers as `dtype` (float formats and integers). No copy when it has that format already. */
 export function convert(tensor: TensorData, dtype: DType): TensorData {
   if (tensor.dtype === dtype) return tensor;
-  const { shape } = tensor;
-  if (dtype === 'bf16') return { dtype, shape, data: toBfloat16(toFloat32(tensor)) };
   const source = tensor.dtype === 'bf16' ? toFloat32(tensor) : tensor.data;
-  const length = source.length;
+  return fromNumbers(dtype, tensor.shape, source);
+}
+
+/** Tensor of any format from plain numbers; integers lose their fraction. */
+export function fromNumbers(
+  dtype: DType,
+  shape: readonly number[],
+  numbers: ArrayLike<number | bigint>,
+): TensorData {
+  const { length } = numbers;
+  if (dtype === 'bf16') return { dtype, shape, data: toBfloat16(Float32Array.from(numbers, Number)) };
   const data = new DTYPES[dtype].array(new ArrayBuffer(length * DTYPES[dtype].bytes), 0, length);
   if (data instanceof BigInt64Array) {
-    for (let i = 0; i < length; i++) data[i] = BigInt(Math.trunc(Number(source[i])));
+    for (let i = 0; i < length; i++) data[i] = BigInt(Math.trunc(Number(numbers[i])));
   } else {
-    for (let i = 0; i < length; i++) data[i] = Number(source[i]);
+    for (let i = 0; i < length; i++) data[i] = Number(numbers[i]);
   }
   return { dtype, shape, data };
 }

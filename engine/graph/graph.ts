@@ -3,9 +3,9 @@
  * steps are built once as graphs; runtimes compile them.
  */
 import { HdmError } from '../errors.ts';
-import { DTYPES, type DType, type TensorData } from './dtype.ts';
+import { fromNumbers, toFloat64, type DType, type TensorData } from './dtype.ts';
 import { isComposite, type Composite, type Op, type Primitive } from './op.ts';
-import { count, evaluateShape, formatShape, type Shape } from './shape.ts';
+import { count, formatShape, type Shape } from './shape.ts';
 
 /** One value of a graph: what it is, and the op and operands it comes from. */
 export interface Tensor {
@@ -69,12 +69,7 @@ export class Graph {
 
   /** A single number. */
   scalar(value: number, dtype: DType = 'f32'): Tensor {
-    const { array, bytes } = DTYPES[dtype];
-    const data = new array(new ArrayBuffer(bytes), 0, 1);
-    if (data instanceof BigInt64Array) data[0] = BigInt(value);
-    else if (dtype === 'bf16') throw new HdmError('internal', 'scalar', 'no bfloat16 scalars; cast one');
-    else data[0] = value;
-    return this.constant({ dtype, shape: [], data });
+    return this.constant(fromNumbers(dtype, [], [value]));
   }
 
   output(name: string, tensor: Tensor): void {
@@ -143,7 +138,7 @@ export const CONSTANT: Primitive<{ readonly value: TensorData }> = {
     }
     return { dtype, shape };
   },
-  evaluate: (_inputs, { value }, output) => output.data.set(Array.from(value.data, Number)),
+  evaluate: (_inputs, { value }, output) => output.data.set(toFloat64(value)),
   gradient: null,
   onnx: (emit, _inputs, _node, { value }) => emit.constant(value),
 };
@@ -151,9 +146,4 @@ export const CONSTANT: Primitive<{ readonly value: TensorData }> = {
 /** The type of a tensor as text: `f32 [b, 2*h, 64]`. */
 export function formatType({ dtype, shape }: { dtype: DType; shape: Shape }): string {
   return `${dtype} ${formatShape(shape)}`;
-}
-
-/** Sizes of a tensor in a run. */
-export function concreteShape(tensor: Tensor, sizes: Readonly<Record<string, number>>): number[] {
-  return evaluateShape(tensor.shape, sizes);
 }

@@ -1,6 +1,6 @@
 /** @file Shapes are lists of sizes, row-major. */
-import { addDims, evaluateDim, formatDim, multiplyDims, sameDim, type Dim, type Sizes } from './dim.ts';
 import { HdmError } from '../errors.ts';
+import { addDims, evaluateDim, formatDim, multiplyDims, sameDim, type Dim, type Sizes } from './dim.ts';
 
 export type Shape = readonly Dim[];
 
@@ -32,6 +32,24 @@ export function stridesOf(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length).fill(1);
   for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1]! * shape[axis + 1]!;
   return strides;
+}
+
+/** Where element `index` of a tensor of `shape` lies in the tensor of shape `own` that was stretched to it. */
+export function stretchIndex(own: readonly number[], shape: readonly number[]): (index: number) => number {
+  const lead = shape.length - own.length;
+  const [strides, ownStrides] = [stridesOf(shape), stridesOf(own)];
+  return (index) =>
+    own.reduce((offset, dim, axis) => {
+      const position = Math.floor(index / strides[axis + lead]!) % shape[axis + lead]!;
+      return dim === 1 ? offset : offset + position * ownStrides[axis]!;
+    }, 0);
+}
+
+/** Throws unless `shape` has as many axes as `axes` names. */
+export function requireAxes(where: string, shape: Shape, axes: readonly string[]): void {
+  if (shape.length === axes.length) return;
+  const problem = `expected the axes [${axes.join(', ')}], got ${formatShape(shape)}`;
+  throw new HdmError('bad-shape', where, problem, 'Reshape it');
 }
 
 /** The shape that two operands of an elementwise op share: missing leading and size-1 axes stretch. */

@@ -45,8 +45,7 @@ export async function saveImage(
   settings: PictureSettings,
   options: SaveOptions = {},
 ): Promise<void> {
-  const encode = ENCODERS[extname(path).toLowerCase()];
-  if (!encode) throw new HdmError('bad-usage', path, 'unknown picture format', 'Name it .png, .webp or .jpg');
+  const encode = requireFormat(path);
   try {
     const known = checkSettings(settings, 'bad-usage');
     const bytes = await encode(pixels, known, options.quality ?? QUALITY);
@@ -54,6 +53,13 @@ export async function saveImage(
   } catch (error) {
     throw toHdmError(error, path, 'bad-usage');
   }
+}
+
+/** The encoder that the ending of `path` chooses. Throws 'bad-usage' for another ending. */
+export function requireFormat(path: string): Encoder {
+  const encode = ENCODERS[extname(path).toLowerCase()];
+  if (encode) return encode;
+  throw new HdmError('bad-usage', path, 'unknown picture format', 'Name it .png, .webp or .jpg');
 }
 
 async function encodePng(pixels: Pixels, settings: PictureSettings): Promise<Uint8Array> {

@@ -27,6 +27,8 @@ export const autoencoderConfig = z.object({
   use_quant_conv: z.boolean().default(true),
   use_post_quant_conv: z.boolean().default(true),
   mid_block_add_attention: z.boolean().default(true),
+  /** Side of the pictures it was trained with, in pixels. */
+  sample_size: count.default(1024),
   scaling_factor: z.number().positive().default(1),
   shift_factor: z.number().nullable().default(null),
   /** Statistics of each latent channel; the denoiser works on (latent - mean) / std. */

@@ -6,7 +6,7 @@ import { HdmError } from '../errors.ts';
 import { isFloat, DTYPES, type DType } from '../graph/dtype.ts';
 import { formatType, type Tensor } from '../graph/graph.ts';
 import type { Primitive, ReferenceValue } from '../graph/op.ts';
-import { broadcastShapes, stridesOf } from '../graph/shape.ts';
+import { broadcastShapes, stretchIndex } from '../graph/shape.ts';
 import { sumTo } from './reduce.ts';
 
 // --- one operand ------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ function binary(name: keyof typeof BINARY): (a: Tensor, b: Tensor) => Tensor {
       return { dtype: rule.dtype ?? a!.dtype, shape: broadcastShapes(name, a!.shape, b!.shape) };
     },
     evaluate([a, b], _attributes, output) {
-      const [x, y] = [stretched(a!, output.shape), stretched(b!, output.shape)];
+      const [x, y] = [reader(a!, output.shape), reader(b!, output.shape)];
       output.data.forEach((_, i) => (output.data[i] = rule.value(x(i), y(i))));
     },
     gradient:
@@ -132,7 +132,8 @@ export const WHERE: Primitive<null> = {
     return { dtype: a!.dtype, shape: broadcastShapes('where', condition!.shape, choices) };
   },
   evaluate([condition, a, b], _attributes, output) {
-    const [c, x, y] = [condition!, a!, b!].map((value) => stretched(value, output.shape)) as [At, At, At];
+    const at = (value: ReferenceValue): Reader => reader(value, output.shape);
+    const [c, x, y] = [at(condition!), at(a!), at(b!)];
     output.data.forEach((_, i) => (output.data[i] = c(i) ? x(i) : y(i)));
   },
   gradient(g, node) {
@@ -151,14 +152,20 @@ export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor {
 export const CAST: Primitive<{ readonly dtype: DType }> = {
   name: 'cast',
   infer: ([x], { dtype }) => ({ dtype, shape: x!.shape }),
-  // The reference computes in float64 throughout; only a cast to whole numbers changes a value.
+  // The reference computes in float64 throughout; only casts to whole numbers and bools change a value.
   evaluate([x], { dtype }, output) {
-    const whole = DTYPES[dtype].kind !== 'float';
-    x!.data.forEach((v, i) => (output.data[i] = whole ? Math.trunc(v) : v));
+    const { kind } = DTYPES[dtype];
+    x!.data.forEach((v, i) => (output.data[i] = CONVERSIONS[kind](v)));
   },
   gradient: (g, node) => [isFloat(node.inputs[0]!.dtype) ? cast(g, node.inputs[0]!.dtype) : undefined],
   onnx: (emit, inputs, _node, { dtype }) => emit.node('Cast', inputs, { to: DTYPES[dtype].onnx }),
 };
+
+const CONVERSIONS = {
+  float: (x: number) => x,
+  integer: Math.trunc,
+  boolean: (x: number) => Number(x !== 0),
+} as const;
 
 /** The same numbers as `dtype`; nothing happens when they are that already. */
 export function cast(x: Tensor, dtype: DType): Tensor {
@@ -167,28 +174,17 @@ export function cast(x: Tensor, dtype: DType): Tensor {
 
 /** A single number in the format of `x`. */
 export function like(x: Tensor, value: number): Tensor {
-  return x.dtype === 'bf16' ? cast(x.graph.scalar(value), 'bf16') : x.graph.scalar(value, x.dtype);
+  return x.graph.scalar(value, x.dtype);
 }
 
 export const ELEMENTWISE_RULES = { ...UNARY, ...BINARY };
 
-type At = (index: number) => number;
+type Reader = (index: number) => number;
 
 /** Reads `value` as if it were stretched to `shape`. */
-function stretched(value: ReferenceValue, shape: readonly number[]): At {
-  const own = stridesOf(value.shape);
-  const lead = shape.length - value.shape.length;
-  const steps = shape.map((_, axis) =>
-    axis < lead || value.shape[axis - lead] === 1 ? 0 : own[axis - lead]!,
-  );
-  const strides = stridesOf(shape);
-  return (index) => {
-    let offset = 0;
-    for (let axis = 0; axis < shape.length; axis++) {
-      offset += (Math.floor(index / strides[axis]!) % shape[axis]!) * steps[axis]!;
-    }
-    return value.data[offset]!;
-  };
+function reader(value: ReferenceValue, shape: readonly number[]): Reader {
+  const place = stretchIndex(value.shape, shape);
+  return (index) => value.data[place(index)]!;
 }
 
 function wrongType(op: string, expected: string, ...operands: Tensor[]): HdmError {

@@ -1,9 +1,9 @@
 /** @file Matrix products. */
 import { HdmError } from '../errors.ts';
-import { multiplyDims, sameDim } from '../graph/dim.ts';
-import type { Tensor } from '../graph/graph.ts';
+import { sameDim } from '../graph/dim.ts';
+import { formatType, type Tensor } from '../graph/graph.ts';
 import type { Composite, Primitive } from '../graph/op.ts';
-import { broadcastShapes, count, elements, formatShape, stridesOf, type Shape } from '../graph/shape.ts';
+import { broadcastShapes, elements, sameShape, stretchIndex } from '../graph/shape.ts';
 import { add } from './elementwise.ts';
 import { reshape, transpose } from './movement.ts';
 import { sumTo } from './reduce.ts';
@@ -14,13 +14,9 @@ export const MATMUL: Primitive<null> = {
     const [m, k] = a!.shape.slice(-2);
     const [inner, n] = b!.shape.slice(-2);
     if (n === undefined || m === undefined || !sameDim(k!, inner!) || a!.dtype !== b!.dtype) {
-      const problem = `cannot multiply ${a!.dtype} ${formatShape(a!.shape)} with ${b!.dtype} ${formatShape(b!.shape)}`;
-      throw new HdmError(
-        'bad-shape',
-        'matmul',
-        problem,
-        'The last axis must equal the other’s second to last',
-      );
+      const problem = `cannot multiply ${formatType(a!)} with ${formatType(b!)}`;
+      const advice = 'The last axis must equal the other’s second to last';
+      throw new HdmError('bad-shape', 'matmul', problem, advice);
     }
     const batch = broadcastShapes('matmul', a!.shape.slice(0, -2), b!.shape.slice(0, -2));
     return { dtype: a!.dtype, shape: [...batch, m, n] };
@@ -29,18 +25,16 @@ export const MATMUL: Primitive<null> = {
     const [m, n] = output.shape.slice(-2) as [number, number];
     const k = a!.shape.at(-1)!;
     const batch = output.shape.slice(0, -2);
-    for (let index = 0; index < count(batch); index++) {
-      const left = batchOffset(a!.shape, batch, index);
-      const right = batchOffset(b!.shape, batch, index);
-      for (let row = 0; row < m; row++) {
-        for (let column = 0; column < n; column++) {
-          let total = 0;
-          for (let i = 0; i < k; i++)
-            total += a!.data[left + row * k + i]! * b!.data[right + i * n + column]!;
-          output.data[(index * m + row) * n + column] = total;
-        }
-      }
-    }
+    const [ofA, ofB] = [a!, b!].map(({ shape }) => stretchIndex(shape.slice(0, -2), batch));
+    const dot = (left: number, right: number): number => {
+      let total = 0;
+      for (let i = 0; i < k; i++) total += a!.data[left + i]! * b!.data[right + i * n]!;
+      return total;
+    };
+    output.data.forEach((_, index) => {
+      const [matrix, row, column] = [Math.floor(index / (m * n)), Math.floor(index / n) % m, index % n];
+      output.data[index] = dot((ofA!(matrix) * m + row) * k, ofB!(matrix) * k * n + column);
+    });
   },
   gradient(g, node) {
     const [a, b] = node.inputs as [Tensor, Tensor];
@@ -65,12 +59,12 @@ export const LINEAR: Composite<null> = {
   infer([x, weight, bias]) {
     const [outputs, inputs] = weight!.shape;
     if (weight!.shape.length !== 2 || !sameDim(inputs!, x!.shape.at(-1)!) || weight!.dtype !== x!.dtype) {
-      const problem = `weight ${weight!.dtype} ${formatShape(weight!.shape)} does not fit ${x!.dtype} ${formatShape(x!.shape)}`;
+      const problem = `weight ${formatType(weight!)} does not fit ${formatType(x!)}`;
       throw new HdmError('bad-shape', 'linear', problem, 'It must be [outputs, last axis of x]');
     }
-    if (bias && formatShape(bias.shape) !== formatShape([outputs!])) {
-      const problem = `bias ${formatShape(bias.shape)} does not fit weight ${formatShape(weight!.shape)}`;
-      throw new HdmError('bad-shape', 'linear', problem);
+    if (bias && (!sameShape(bias.shape, [outputs!]) || bias.dtype !== x!.dtype)) {
+      const problem = `bias ${formatType(bias)} does not fit weight ${formatType(weight!)}`;
+      throw new HdmError('bad-shape', 'linear', problem, 'It must be [outputs]');
     }
     return { dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), outputs!] };
   },
@@ -95,16 +89,5 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 }
 
 function flatten(x: Tensor): Tensor {
-  return reshape(x, [x.shape.slice(0, -1).reduce(multiplyDims, 1), x.shape.at(-1)!]);
-}
-
-function batchOffset(shape: Shape, batch: readonly number[], index: number): number {
-  const own = shape.slice(0, -2) as number[];
-  const matrix = count(shape.slice(-2) as number[]);
-  const [strides, steps] = [stridesOf(batch), stridesOf(own)];
-  const lead = batch.length - own.length;
-  return own.reduce((sum, dim, axis) => {
-    const position = Math.floor(index / strides[axis + lead]!) % batch[axis + lead]!;
-    return dim === 1 ? sum : sum + position * steps[axis]! * matrix;
-  }, 0);
+  return reshape(x, [elements(x.shape.slice(0, -1)), x.shape.at(-1)!]);
 }

@@ -2,7 +2,7 @@
 import { HdmError } from '../errors.ts';
 import { addDims, evaluateDim, sameDim, subtractDims, type Dim } from '../graph/dim.ts';
 import { DTYPES, type DType } from '../graph/dtype.ts';
-import { WEIGHT, type Graph, type NamedType, type Tensor } from '../graph/graph.ts';
+import { WEIGHT, formatType, type Graph, type NamedType, type Tensor } from '../graph/graph.ts';
 import type { Primitive } from '../graph/op.ts';
 import {
   broadcastShapes,
@@ -10,6 +10,7 @@ import {
   formatShape,
   normalizeAxis,
   sameShape,
+  stretchIndex,
   stridesOf,
   totalOf,
   withAxis,
@@ -53,20 +54,16 @@ export const TRANSPOSE: Primitive<{ readonly order: readonly number[] }> = {
   evaluate([x], { order }, output) {
     const [from, to] = [stridesOf(x!.shape), stridesOf(output.shape)];
     output.data.forEach((_, index) => {
-      const offset = order.reduce(
-        (sum, axis, position) =>
-          sum + (Math.floor(index / to[position]!) % output.shape[position]!) * from[axis]!,
-        0,
-      );
-      output.data[index] = x!.data[offset]!;
+      const place = order.reduce((offset, axis, position) => {
+        return offset + (Math.floor(index / to[position]!) % output.shape[position]!) * from[axis]!;
+      }, 0);
+      output.data[index] = x!.data[place]!;
     });
   },
-  gradient: (g, _node, { order }) => [
-    transpose(
-      g,
-      order.map((_, axis) => order.indexOf(axis)),
-    ),
-  ],
+  gradient(g, _node, { order }) {
+    const back = order.map((_, axis) => order.indexOf(axis));
+    return [transpose(g, back)];
+  },
   onnx: (emit, inputs, _node, { order }) => emit.node('Transpose', inputs, { perm: order }),
 };
 
@@ -87,15 +84,8 @@ export const BROADCAST: Primitive<{ readonly shape: Shape }> = {
     return { dtype: x!.dtype, shape };
   },
   evaluate([x], _attributes, output) {
-    const [own, strides] = [stridesOf(x!.shape), stridesOf(output.shape)];
-    const lead = output.shape.length - x!.shape.length;
-    output.data.forEach((_, index) => {
-      const offset = x!.shape.reduce(
-        (sum, dim, axis) => sum + (Math.floor(index / strides[axis + lead]!) % dim) * own[axis]!,
-        0,
-      );
-      output.data[index] = x!.data[offset]!;
-    });
+    const place = stretchIndex(x!.shape, output.shape);
+    output.data.forEach((_, index) => (output.data[index] = x!.data[place(index)]!));
   },
   gradient: (g, node) => [sumTo(g, node.inputs[0]!.shape)],
   onnx: (emit, [x], _node, { shape }) => emit.node('Expand', [x!, emit.shape(shape)]),
@@ -205,19 +195,14 @@ export const CONCAT: Primitive<{ readonly axis: number }> = {
   name: 'concat',
   infer(parts, { axis }) {
     const [first] = parts as [Tensor];
-    const odd = parts.find(
-      (part) =>
-        part.dtype !== first.dtype ||
-        !sameShape(withAxis(part.shape, axis, 1), withAxis(first.shape, axis, 1)),
-    );
+    const rest = ({ shape }: Tensor): Shape => withAxis(shape, axis, 1);
+    const odd = parts.find((part) => part.dtype !== first.dtype || !sameShape(rest(part), rest(first)));
     if (odd) {
-      const problem = `${formatShape(first.shape)} and ${formatShape(odd.shape)} differ outside axis ${axis}`;
+      const problem = `${formatType(first)} and ${formatType(odd)} differ in more than the size of axis ${axis}`;
       throw new HdmError('bad-shape', 'concat', problem);
     }
-    return {
-      dtype: first.dtype,
-      shape: withAxis(first.shape, axis, totalOf(parts.map((p) => p.shape[axis]!))),
-    };
+    const total = totalOf(parts.map(({ shape }) => shape[axis]!));
+    return { dtype: first.dtype, shape: withAxis(first.shape, axis, total) };
   },
   evaluate(parts, { axis }, output) {
     const inner = stridesOf(output.shape)[axis]!;
@@ -284,5 +269,3 @@ export function range(graph: Graph, length: Dim, dtype: DType): Tensor {
 export function zeros(x: Tensor, shape: Shape): Tensor {
   return broadcastTo(like(x, 0), shape);
 }
-
-export const MOVEMENT_OPS = [RESHAPE, TRANSPOSE, BROADCAST, SLICE, PAD, CONCAT, DIMENSION, RANGE];

@@ -1,10 +1,10 @@
 /** @file Ops that make one number of many. Reduced axes stay, with size 1. */
-import { multiplyDims, sameDim } from '../graph/dim.ts';
-import type { Tensor } from '../graph/graph.ts';
-import type { Primitive } from '../graph/op.ts';
-import { count, normalizeAxis, sameShape, stridesOf, type Shape } from '../graph/shape.ts';
 import { HdmError } from '../errors.ts';
+import { multiplyDims, sameDim } from '../graph/dim.ts';
 import { isFloat } from '../graph/dtype.ts';
+import { formatType, type Tensor } from '../graph/graph.ts';
+import type { Primitive } from '../graph/op.ts';
+import { normalizeAxis, sameShape, stretchIndex, type Shape } from '../graph/shape.ts';
 import { cast, div } from './elementwise.ts';
 import { broadcastTo, dimension, reshape } from './movement.ts';
 
@@ -20,7 +20,7 @@ interface ReduceRule {
   readonly gradient: Primitive<Axes>['gradient'];
 }
 
-const SUM = reduction({
+export const SUM = reduction({
   name: 'sum',
   onnx: 'ReduceSum',
   start: 0,
@@ -28,7 +28,7 @@ const SUM = reduction({
   gradient: (g, node) => [broadcastTo(g, node.inputs[0]!.shape)],
 });
 
-const LARGEST = reduction({
+export const LARGEST = reduction({
   name: 'largest',
   onnx: 'ReduceMax',
   start: -Infinity,
@@ -38,14 +38,12 @@ const LARGEST = reduction({
 
 /** Sum along `axes`. */
 export function sum(x: Tensor, axes: readonly number[]): Tensor {
-  return x.graph.add(SUM, [x], { axes: axes.map((axis) => normalizeAxis('sum', axis, x.shape.length)) });
+  return reduce(SUM, x, axes);
 }
 
 /** Largest value along `axes`. Not differentiable: use it where its gradient cancels, as in softmax. */
 export function largest(x: Tensor, axes: readonly number[]): Tensor {
-  return x.graph.add(LARGEST, [x], {
-    axes: axes.map((axis) => normalizeAxis('largest', axis, x.shape.length)),
-  });
+  return reduce(LARGEST, x, axes);
 }
 
 /** Mean along `axes`. */
@@ -65,27 +63,28 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return reshape(sum(x, stretched), shape);
 }
 
+function reduce(op: Primitive<Axes>, x: Tensor, axes: readonly number[]): Tensor {
+  if (axes.length === 0) return x; // ONNX takes an empty list for all axes
+  return x.graph.add(op, [x], { axes: axes.map((axis) => normalizeAxis(op.name, axis, x.shape.length)) });
+}
+
 function reduction({ name, onnx, start, step, gradient }: ReduceRule): Primitive<Axes> {
   return {
     name,
     infer([x], { axes }) {
-      if (!isFloat(x!.dtype))
-        throw new HdmError('bad-shape', name, `expected a float tensor, got ${x!.dtype}`);
+      if (!isFloat(x!.dtype)) {
+        throw new HdmError('bad-shape', name, `expected a float tensor, got ${formatType(x!)}`, 'Cast first');
+      }
       return { dtype: x!.dtype, shape: x!.shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)) };
     },
-    evaluate([x], { axes }, output) {
+    evaluate([x], _attributes, output) {
+      const place = stretchIndex(output.shape, x!.shape);
       output.data.fill(start);
-      const [strides, kept] = [stridesOf(x!.shape), stridesOf(output.shape)];
-      for (let index = 0; index < count(x!.shape); index++) {
-        const target = x!.shape.reduce((sum, dim, axis) => {
-          return axes.includes(axis) ? sum : sum + (Math.floor(index / strides[axis]!) % dim) * kept[axis]!;
-        }, 0);
-        output.data[target] = step(output.data[target]!, x!.data[index]!);
-      }
+      x!.data.forEach((value, index) => {
+        output.data[place(index)] = step(output.data[place(index)]!, value);
+      });
     },
     gradient,
     onnx: (emit, [x], _node, { axes }) => emit.node(onnx, [x!, emit.integers(axes)], { keepdims: 1 }),
   };
 }
-
-export const REDUCE_OPS = [SUM, LARGEST];

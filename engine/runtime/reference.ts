@@ -1,7 +1,7 @@
 /** @file The oracle: computes a graph op by op in float64, from the reference rule of each op. Slow. */
 import { HdmError } from '../errors.ts';
 import { evaluateShape, count } from '../graph/shape.ts';
-import { DTYPES, convert, toFloat32, type DType, type TensorData } from '../graph/dtype.ts';
+import { fromNumbers, toFloat64, type TensorData } from '../graph/dtype.ts';
 import { expandGraph, type Graph, type Tensor } from '../graph/graph.ts';
 import { isComposite, type Primitive, type ReferenceValue } from '../graph/op.ts';
 import { bindSizes } from './bind.ts';
@@ -38,9 +38,8 @@ export function evaluateToData(
   inputs: Values,
   weights: Values = {},
 ): Record<string, TensorData> {
-  const results = [...evaluateGraph(graph, inputs, weights)].map(([name, value]) => {
-    const dtype = graph.outputs.get(name)!.dtype;
-    return [name, fromFloat64(value, dtype)] as const;
+  const results = [...evaluateGraph(graph, inputs, weights)].map(([name, { shape, data }]) => {
+    return [name, fromNumbers(graph.outputs.get(name)!.dtype, shape, data)] as const;
   });
   return Object.fromEntries(results);
 }
@@ -48,18 +47,6 @@ export function evaluateToData(
 function primitive(node: Tensor): Primitive {
   if (isComposite(node.op)) throw new HdmError('internal', node.op.name, 'a composite op was left');
   return node.op;
-}
-
-function toFloat64(tensor: TensorData): Float64Array {
-  if (tensor.data instanceof Float64Array) return tensor.data;
-  return Float64Array.from(tensor.dtype === 'bf16' ? toFloat32(tensor) : Array.from(tensor.data, Number));
-}
-
-function fromFloat64({ shape, data }: ReferenceValue, dtype: DType): TensorData {
-  const wide = { dtype: 'f32', shape, data: Float32Array.from(data) } as const;
-  return DTYPES[dtype].kind === 'float'
-    ? convert(wide, dtype)
-    : convert({ ...wide, data: Float32Array.from(data) }, dtype);
 }
 
 function missing(name: string): never {

@@ -5,9 +5,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { basename } from 'node:path';
 import { HdmError, toHdmError } from '../errors.ts';
 import { DTYPES, type DType, type TensorData } from '../graph/dtype.ts';
 import { count } from '../graph/shape.ts';
+import type { WeightSource } from '../runtime/runtime.ts';
 
 export interface TensorEntry {
   readonly name: string;
@@ -34,7 +36,7 @@ interface Layout {
 }
 
 const LENGTH_BYTES = 8;
-const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 32 * 2 ** 20;
 const ALIGNMENT_BYTES = 8;
 /** Node refuses to read or write 2 GiB and more at once. */
 const CHUNK_BYTES = 2 ** 30;
@@ -95,6 +97,19 @@ export function readTensors(
   return withFile(file.path, (descriptor) => {
     return new Map(entries.map((entry) => [entry.name, readNumbers(descriptor, file.path, entry)]));
   });
+}
+
+/** The numbers of a weight, wherever they lie. */
+export function readWeight({ dtype, shape, place }: WeightSource): TensorData {
+  if (place.kind === 'memory') return { dtype, shape, data: place.data };
+  const entry = {
+    name: basename(place.path),
+    dtype,
+    shape,
+    offset: place.offset,
+    sizeBytes: place.sizeBytes,
+  };
+  return withFile(place.path, (descriptor) => readNumbers(descriptor, place.path, entry));
 }
 
 /**

@@ -1,7 +1,7 @@
 /** @file Runs graphs with ONNX Runtime: on the CPU everywhere, on its GPU providers where they are present. */
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
-import { HdmError, toHdmError } from '../../errors.ts';
+import { HdmError } from '../../errors.ts';
 import { DTYPES, type DType, type FloatDType, type TensorData } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Composite } from '../../graph/op.ts';
@@ -99,8 +99,12 @@ function fromOrt(tensor: ort.Tensor): TensorData {
 }
 
 function deviceError(provider: OnnxProvider, error: unknown): HdmError {
-  const { message } = toHdmError(error, `device ${provider}`, 'device');
-  const isMemory = /alloc|out of memory|bad_alloc/i.test(message);
-  const advice = isMemory ? 'Choose a smaller picture, or close other programs' : 'Try --device cpu';
+  // ONNX Runtime's messages begin with a source line and the condition that failed.
+  const raw = error instanceof Error ? error.message : String(error);
+  const message = raw.split('was false.').at(-1)!.trim().replace(/\s+/g, ' ').replace(/\.+$/, '');
+  const isMemory = /alloc|out of memory/i.test(message);
+  const advice = isMemory
+    ? 'Choose a smaller picture, or close other programs'
+    : 'Try another device: --device cpu';
   return new HdmError('device', `device ${provider}`, message, advice, error);
 }

@@ -8,7 +8,7 @@ import {
   positionMap,
   toTokenGrid,
   type PositionReading,
-} from '../../engine/sampling/positions.ts';
+} from '../../engine/models/positions.ts';
 import { openSafetensors, readTensors } from '../../engine/weights/safetensors.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../../shared/golden/positions.safetensors', import.meta.url));

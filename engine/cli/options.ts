@@ -1,0 +1,55 @@
+/** @file Options as text made into values, and those that several commands share. */
+import { InvalidArgumentError, Option } from 'commander';
+import { DEVICES } from '../runtime/devices.ts';
+
+/** A number, also a fraction. */
+export function toNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError(`expected a number, got "${text}".`);
+}
+
+/** A whole number from 0 up. */
+export function toWhole(text: string): number {
+  const value = toNumber(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError(`expected a whole number, got "${text}".`);
+}
+
+/** `3:2` → 1.5 */
+export function toRatio(text: string): number {
+  const [width, height] = pair(text, 'a ratio such as 3:2');
+  if (width > 0 && height > 0) return width / height;
+  throw new InvalidArgumentError('both sides of a ratio must be above 0.');
+}
+
+/** `0.2:0.9` */
+export function toInterval(text: string): [number, number] {
+  return pair(text, 'an interval such as 0.2:0.9');
+}
+
+/** `FILE` or `FILE:0.8`; collects one after the other. */
+export function toAdapters(
+  text: string,
+  before: { path: string; strength: number }[] = [],
+): { path: string; strength: number }[] {
+  const colon = text.lastIndexOf(':');
+  const strength = Number(text.slice(colon + 1));
+  const hasStrength = colon > 0 && colon < text.length - 1 && Number.isFinite(strength);
+  return [...before, hasStrength ? { path: text.slice(0, colon), strength } : { path: text, strength: 1 }];
+}
+
+export function deviceOption(): Option {
+  return new Option('--device <name>', 'where to compute').choices(DEVICES).default('auto');
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print one JSON document on stdout, progress on stderr');
+}
+
+function pair(text: string, example: string): [number, number] {
+  const parts = text.split(':').map(Number);
+  if (parts.length === 2 && parts.every(Number.isFinite) && !text.includes('::'))
+    return parts as [number, number];
+  throw new InvalidArgumentError(`expected ${example}, got "${text}".`);
+}

@@ -1,0 +1,230 @@
+/** @file `hdm-studio sample`: a prompt becomes a picture. */
+import { randomInt } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { basename, extname, join, dirname } from 'node:path';
+import { Command, Option } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { HdmError } from '../errors.ts';
+import { decodeImage, decodeMask, resizeCover } from '../image/pixels.ts';
+import { requireFormat, saveImage } from '../image/save.ts';
+import type { PictureSettings } from '../image/settings.ts';
+import { openPipeline, type Pipeline } from '../pipeline/pipeline.ts';
+import {
+  checkRequest,
+  DEFAULTS,
+  sizeFor,
+  type PictureRequest,
+  type StartingPicture,
+} from '../pipeline/request.ts';
+import { openRuntime } from '../runtime/devices.ts';
+import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
+import { SCHEDULES, type ScheduleName } from '../sampling/schedules.ts';
+import { deviceOption, jsonOption, toAdapters, toInterval, toNumber, toRatio, toWhole } from './options.ts';
+import { openOutput } from './output.ts';
+
+interface SampleOptions {
+  readonly model: string;
+  readonly textEncoder?: string;
+  readonly vae?: string;
+  readonly tokenizer?: string;
+  readonly prompt: string;
+  readonly negative: string;
+  readonly size?: number;
+  readonly aspect?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly steps: number;
+  readonly cfg: number;
+  readonly guidanceInterval: [number, number];
+  readonly sampler: SamplerName;
+  readonly schedule: ScheduleName;
+  readonly shift?: number;
+  readonly seed?: number;
+  readonly count: number;
+  readonly zoom: number;
+  readonly xShift: number;
+  readonly yShift: number;
+  readonly treadNegative: number;
+  readonly adapter: { path: string; strength: number }[];
+  readonly initImage?: string;
+  readonly strength: number;
+  readonly mask?: string;
+  readonly device: string;
+  readonly precision?: 'f32' | 'f16';
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+export function sampleCommand(): Command {
+  return new Command('sample')
+    .description('make pictures from a prompt')
+    .requiredOption('--model <path>', 'file or folder of an HDM model')
+    .option('--text-encoder <path>', 'text encoder, when it is not in the model')
+    .option('--vae <path>', 'VAE, when it is not in the model')
+    .option('--tokenizer <path>', 'folder of the tokenizer, when it is not in the model')
+    .requiredOption('--prompt <text>', 'what to draw')
+    .option('--negative <text>', 'what to keep away from', '')
+    .option('--size <pixels>', 'side of a square of the same area', toWhole)
+    .option('--aspect <w:h>', 'ratio of width to height (default: 1:1)', toRatio)
+    .option('--width <pixels>', 'a multiple of 16', toWhole)
+    .option('--height <pixels>', 'a multiple of 16', toWhole)
+    .option('--steps <number>', 'steps from noise to picture', toWhole, DEFAULTS.steps)
+    .option('--cfg <scale>', 'guidance scale, 1 is none', toNumber, DEFAULTS.guidanceScale)
+    .option('--guidance-interval <from:to>', 'times (1 noise, 0 picture) with guidance', toInterval, [0, 1])
+    .addOption(choice('--sampler <name>', 'solver', SAMPLERS, DEFAULTS.sampler))
+    .addOption(
+      choice('--schedule <name>', 'how steps are spread over time', SCHEDULES, DEFAULTS.schedule.name),
+    )
+    .option('--shift <number>', 'shift of the shifted schedule (default: by size)', toNumber)
+    .option('--seed <number>', 'seed of the noise (default: random)', toWhole)
+    .option('--count <number>', 'pictures, each with the next seed', toWhole, 1)
+    .option('--zoom <factor>', 'camera: above 1 zooms in', toNumber, 1)
+    .option('--x-shift <number>', 'camera: right', toNumber, 0)
+    .option('--y-shift <number>', 'camera: down', toNumber, 0)
+    .option(
+      '--tread-negative <rate>',
+      'TREAD guidance: part of the tokens left out of the negative',
+      toNumber,
+      0,
+    )
+    .option('--adapter <file:strength>', 'LoRA, LoHa or LoKr; may be given several times', toAdapters, [])
+    .option('--init-image <file>', 'begin from this picture')
+    .option('--strength <number>', 'how much of the beginning is noise', toNumber, 0.6)
+    .option('--mask <file>', 'paint anew where this picture is white')
+    .addOption(deviceOption())
+    .addOption(
+      new Option('--precision <format>', 'number format (default: by device)').choices(['f32', 'f16']),
+    )
+    .requiredOption('--out <path>', 'a .png, .webp or .jpg file, or a folder')
+    .addOption(jsonOption())
+    .action(sample);
+}
+
+async function sample(options: SampleOptions): Promise<void> {
+  const output = openOutput(options.json ?? false);
+  if (options.count < 1) throw new HdmError('bad-usage', '--count', 'expected at least 1, got 0');
+  const paths = (seed: number): string => pathFor(options, seed);
+  requireFormat(paths(0));
+  const stop = new AbortController();
+  const onInterrupt = (): void => stop.abort();
+  process.once('SIGINT', onInterrupt);
+  const { runtime, reason } = await openRuntime(options.device);
+  if (options.device === 'auto') output.note(`device: ${runtime.device} (${reason})`);
+  const pipeline = await openPipeline(runtime, options.model, {
+    ...optional('textEncoder', options.textEncoder),
+    ...optional('vae', options.vae),
+    ...optional('tokenizer', options.tokenizer),
+    ...optional('precision', options.precision),
+    adapters: options.adapter,
+  });
+  try {
+    warnOfLongPrompts(pipeline, options, output.note);
+    const first = await requestOf(options, pipeline);
+    checkRequest(first);
+    const pictures = [];
+    for (let index = 0; index < options.count; index++) {
+      const request = { ...first, seed: first.seed + index };
+      const label = options.count > 1 ? `picture ${index + 1} of ${options.count}` : 'drawing';
+      const { pixels } = await pipeline.generate(request, {
+        signal: stop.signal,
+        onProgress: ({ step, steps }) => output.progress(label, step, steps),
+      });
+      const path = paths(request.seed);
+      await saveImage(path, pixels, settingsOf(request, options, pipeline));
+      output.line(`${path} (seed ${request.seed})`);
+      pictures.push({ path, seed: request.seed, width: request.width, height: request.height });
+    }
+    output.result({ device: pipeline.device, precision: pipeline.precision, pictures });
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    await pipeline.dispose();
+  }
+}
+
+async function requestOf(options: SampleOptions, pipeline: Pipeline): Promise<PictureRequest> {
+  const size = sizeOf(options, pipeline.checkpoint.vae!.config.sample_size);
+  return {
+    ...size,
+    prompt: options.prompt,
+    negativePrompt: options.negative,
+    steps: options.steps,
+    guidanceScale: options.cfg,
+    guidanceInterval: options.guidanceInterval,
+    sampler: options.sampler,
+    schedule: { name: options.schedule, ...optional('shift', options.shift) },
+    seed: options.seed ?? randomInt(2 ** 32),
+    camera: { zoom: options.zoom, xShift: options.xShift, yShift: options.yShift },
+    treadGuidance: options.treadNegative,
+    ...optional('from', await startingPicture(options, size)),
+  };
+}
+
+function sizeOf(options: SampleOptions, usual: number): { width: number; height: number } {
+  const { width, height, size, aspect } = options;
+  const isFree = width !== undefined || height !== undefined;
+  if (isFree && (size !== undefined || aspect !== undefined)) {
+    throw new HdmError('bad-usage', 'size', 'give either --size and --aspect, or --width and --height');
+  }
+  if (!isFree) return sizeFor(size ?? usual, aspect ?? 1);
+  return { width: width ?? height!, height: height ?? width! };
+}
+
+async function startingPicture(
+  { initImage, strength, mask }: SampleOptions,
+  { width, height }: { width: number; height: number },
+): Promise<StartingPicture | undefined> {
+  if (!initImage) {
+    if (mask)
+      throw new HdmError('bad-usage', '--mask', 'a mask needs a picture', 'Give one with --init-image');
+    return undefined;
+  }
+  const pixels = await resizeCover(await decodeImage(initImage), width, height);
+  return { pixels, strength, ...optional('mask', mask && (await decodeMask(mask, width, height))) };
+}
+
+/** Everything that made the picture, for its file. */
+function settingsOf(request: PictureRequest, options: SampleOptions, pipeline: Pipeline): PictureSettings {
+  const { camera, from, guidanceInterval, ...rest } = request;
+  return {
+    version: 1,
+    app: 'hdm-studio',
+    appVersion: packageJson.version,
+    ...rest,
+    ...camera,
+    guidanceInterval: [...guidanceInterval],
+    adapters: options.adapter.map(({ path, strength }) => ({ file: basename(path), strength })),
+    model: { name: basename(options.model) },
+    ...(from && { image2image: { strength: from.strength, mask: from.mask !== undefined } }),
+    precision: pipeline.precision === 'f16' ? 'f16' : 'f32',
+    device: pipeline.device,
+  };
+}
+
+/** One picture goes where --out says; several, or a folder, get the seed in their name. */
+function pathFor({ out, count }: SampleOptions, seed: number): string {
+  if (existsSync(out) && statSync(out).isDirectory()) return join(out, `hdm-${seed}.png`);
+  if (count === 1) return out;
+  const ending = extname(out);
+  return join(dirname(out), `${basename(out, ending)}-${seed}${ending}`);
+}
+
+function warnOfLongPrompts(pipeline: Pipeline, options: SampleOptions, note: (text: string) => void): void {
+  for (const [name, text] of [
+    ['prompt', options.prompt],
+    ['negative prompt', options.negative],
+  ] as const) {
+    const counted = pipeline.countTokens(text);
+    if (!counted || counted.tokens <= counted.limit) continue;
+    note(
+      `The ${name} has ${counted.tokens} tokens; the model was trained with ${counted.limit}. Nothing is cut.`,
+    );
+  }
+}
+
+function choice(flags: string, text: string, table: object, usual: string): Option {
+  return new Option(flags, text).choices(Object.keys(table)).default(usual);
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined | ''): { [key in K]?: V } {
+  return (value === undefined || value === '' ? {} : { [key]: value }) as { [key in K]?: V };
+}

@@ -1,0 +1,126 @@
+/** @file Pictures to latents and back, in tiles where a picture is too large for memory in one piece. */
+import type { ModelPart } from '../checkpoints/checkpoint.ts';
+import { f32, toFloat32, type FloatDType } from '../graph/dtype.ts';
+import { Graph } from '../graph/graph.ts';
+import type { Pixels } from '../image/pixels.ts';
+import {
+  decoder,
+  encoder,
+  imageInput,
+  latentInput,
+  latentScale,
+  type AutoencoderConfig,
+} from '../models/autoencoder-kl.ts';
+import type { Program, Runtime } from '../runtime/runtime.ts';
+import { graphWeights } from '../weights/weights.ts';
+import { inTiles, type Plane } from './tiles.ts';
+
+/** A latent in the units of the denoiser: (value - mean) / std for each channel. */
+export interface Latent {
+  readonly height: number;
+  readonly width: number;
+  /** [channels, height, width] */
+  readonly data: Float32Array;
+}
+
+export interface Autoencoder {
+  decode(latent: Latent): Promise<Pixels>;
+  encode(pixels: Pixels): Promise<Latent>;
+  dispose(): Promise<void>;
+}
+
+/** The VAE of a checkpoint. The encoder is compiled when it is first needed. */
+export async function openAutoencoder(
+  runtime: Runtime,
+  part: ModelPart<AutoencoderConfig>,
+  precision: FloatDType,
+): Promise<Autoencoder> {
+  const { config } = part;
+  const [channels, scale] = [config.latent_channels, latentScale(config)];
+  const decode = await compileDecoder(runtime, part, precision);
+  let encode: Promise<Program> | undefined;
+  return {
+    async decode(latent) {
+      const planes = { channels, ...latent, data: toVaeUnits(latent.data, config) };
+      const image = await inTiles(planes, { channels: config.out_channels, scale }, async (tile) => {
+        const { image: part } = await decode.run({ latent: batchOfOne(tile) });
+        return toFloat32(part!);
+      });
+      return toPixels(image);
+    },
+    async encode(pixels) {
+      encode ??= compileEncoder(runtime, part, precision);
+      const program = await encode;
+      const planes = await inTiles(fromPixels(pixels), { channels, scale: 1 / scale }, async (tile) => {
+        const { mean } = await program.run({ image: batchOfOne(tile) });
+        return toFloat32(mean!);
+      });
+      return { ...planes, data: fromVaeUnits(planes.data, config) };
+    },
+    async dispose() {
+      await decode.dispose();
+      await (await encode)?.dispose();
+    },
+  };
+}
+
+async function compileDecoder(
+  runtime: Runtime,
+  { config, weights }: ModelPart<AutoencoderConfig>,
+  precision: FloatDType,
+): Promise<Program> {
+  const graph = new Graph();
+  graph.output('image', decoder(config, graphWeights(graph, weights, precision), latentInput(graph, config)));
+  return runtime.compile(graph, weights);
+}
+
+async function compileEncoder(
+  runtime: Runtime,
+  { config, weights }: ModelPart<AutoencoderConfig>,
+  precision: FloatDType,
+): Promise<Program> {
+  const graph = new Graph();
+  const [mean] = encoder(config, graphWeights(graph, weights, precision), imageInput(graph, config));
+  graph.output('mean', mean);
+  return runtime.compile(graph, weights);
+}
+
+function batchOfOne({ channels, height, width, data }: Plane) {
+  return f32([1, channels, height, width], data);
+}
+
+function toVaeUnits(data: Float32Array, { latents_mean, latents_std, latent_channels }: AutoencoderConfig) {
+  return perChannel(data, latent_channels, (value, c) => value * latents_std![c]! + latents_mean![c]!);
+}
+
+function fromVaeUnits(data: Float32Array, { latents_mean, latents_std, latent_channels }: AutoencoderConfig) {
+  return perChannel(data, latent_channels, (value, c) => (value - latents_mean![c]!) / latents_std![c]!);
+}
+
+function perChannel(
+  data: Float32Array,
+  channels: number,
+  change: (value: number, channel: number) => number,
+): Float32Array {
+  const size = data.length / channels;
+  return data.map((value, index) => change(value, Math.floor(index / size)));
+}
+
+/** -1..1 planes to interleaved bytes. */
+function toPixels({ height, width, data }: Plane): Pixels {
+  const size = height * width;
+  const bytes = new Uint8ClampedArray(size * 3);
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) bytes[i * 3 + c] = (data[c * size + i]! + 1) * 127.5;
+  }
+  return { width, height, data: new Uint8Array(bytes.buffer) };
+}
+
+function fromPixels({ height, width, data }: Pixels): Plane {
+  const size = height * width;
+  const planes = new Float32Array(size * 3);
+  for (let i = 0; i < size; i++) {
+    for (let c = 0; c < 3; c++) planes[c * size + i] = data[i * 3 + c]! / 127.5 - 1;
+  }
+  return { channels: 3, height, width, data: planes };
+}

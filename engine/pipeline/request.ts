@@ -1,0 +1,142 @@
+/** @file What a user asks for: one picture, completely described. */
+import { HdmError } from '../errors.ts';
+import type { Pixels } from '../image/pixels.ts';
+import type { Camera } from '../models/positions.ts';
+import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
+import { SCHEDULES, type ScheduleName } from '../sampling/schedules.ts';
+
+export interface PictureRequest {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  /** Pixels, multiples of 16 from 64 to 2048. */
+  readonly width: number;
+  readonly height: number;
+  readonly steps: number;
+  /** 1 is the prompt alone; larger follows it more strictly. */
+  readonly guidanceScale: number;
+  /** Times t (1 noise, 0 picture) between which guidance is on. */
+  readonly guidanceInterval: readonly [start: number, end: number];
+  readonly sampler: SamplerName;
+  readonly schedule: { readonly name: ScheduleName; readonly shift?: number };
+  /** 0 to 2^53 - 1. */
+  readonly seed: number;
+  readonly camera: Camera;
+  /** TREAD rate of the unconditional branch, 0 to less than 1; 0 is off. */
+  readonly treadGuidance: number;
+  /** Begin from a picture (img2img), of which `mask` tells what to paint anew (inpainting). */
+  readonly from?: StartingPicture;
+}
+
+export interface StartingPicture {
+  /** Of the size of the request. */
+  readonly pixels: Pixels;
+  /** How much of the picture is noise at the start, above 0 to 1. */
+  readonly strength: number;
+  /** One number per pixel: 255 paint anew, 0 keep. */
+  readonly mask?: Uint8Array;
+}
+
+/** The public defaults of the released model (reference of the released model §5). */
+export const DEFAULTS = {
+  prompt: '',
+  negativePrompt: '',
+  width: 1024,
+  height: 1024,
+  steps: 32,
+  guidanceScale: 3,
+  guidanceInterval: [0, 1],
+  sampler: 'euler',
+  schedule: { name: 'uniform' },
+  seed: 0,
+  camera: { xShift: 0, yShift: 0, zoom: 1 },
+  treadGuidance: 0,
+} as const satisfies PictureRequest;
+
+const GRID = 16;
+const [SMALLEST, LARGEST] = [64, 2048];
+
+interface Rule {
+  readonly isMet: (request: PictureRequest) => boolean;
+  readonly problem: (request: PictureRequest) => string;
+  readonly advice?: string;
+}
+
+const RULES: readonly Rule[] = [
+  sideRule('width'),
+  sideRule('height'),
+  {
+    isMet: ({ guidanceScale }) => Number.isFinite(guidanceScale) && Math.abs(guidanceScale) <= 100,
+    problem: ({ guidanceScale }) => `the guidance scale must be a number up to 100, got ${guidanceScale}`,
+    advice: '1 to 5 is usual',
+  },
+  {
+    isMet: ({ guidanceInterval: [start, end] }) => start >= 0 && start <= end && end <= 1,
+    problem: ({ guidanceInterval }) =>
+      `the guidance interval must rise within 0..1, got ${guidanceInterval.join('..')}`,
+  },
+  {
+    isMet: ({ sampler }) => Object.hasOwn(SAMPLERS, sampler),
+    problem: ({ sampler }) => `there is no sampler "${sampler}"`,
+    advice: `Choose one of: ${Object.keys(SAMPLERS).join(', ')}`,
+  },
+  {
+    isMet: ({ schedule }) => Object.hasOwn(SCHEDULES, schedule.name),
+    problem: ({ schedule }) => `there is no schedule "${schedule.name}"`,
+    advice: `Choose one of: ${Object.keys(SCHEDULES).join(', ')}`,
+  },
+  {
+    isMet: ({ seed }) => Number.isSafeInteger(seed) && seed >= 0,
+    problem: ({ seed }) =>
+      `the seed must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${seed}`,
+  },
+  {
+    isMet: ({ camera: { xShift, yShift, zoom } }) =>
+      [xShift, yShift, zoom].every(Number.isFinite) &&
+      zoom > 0 &&
+      Math.max(Math.abs(xShift), Math.abs(yShift)) <= 10,
+    problem: ({ camera: { xShift, yShift, zoom } }) =>
+      `zoom must be above 0 and shifts within -10..10, got zoom ${zoom}, shifts ${xShift} and ${yShift}`,
+    advice: 'Zoom 0.5 to 2 and shifts within -1..1 are usual',
+  },
+  {
+    isMet: ({ treadGuidance }) => treadGuidance >= 0 && treadGuidance < 1,
+    problem: ({ treadGuidance }) => `the TREAD rate must be 0 to less than 1, got ${treadGuidance}`,
+    advice: '0.25 to 0.5 is usual',
+  },
+  {
+    isMet: ({ from }) => !from || (from.strength > 0 && from.strength <= 1),
+    problem: ({ from }) => `the strength must be above 0 and at most 1, got ${from?.strength}`,
+  },
+  {
+    isMet: ({ from, width, height }) =>
+      !from || (from.pixels.width === width && from.pixels.height === height),
+    problem: ({ from, width, height }) =>
+      `the starting picture is ${from?.pixels.width}x${from?.pixels.height}, the request ${width}x${height}`,
+    advice: 'Resize it first',
+  },
+];
+
+/** Throws `bad-usage` with the first thing that cannot be. */
+export function checkRequest(request: PictureRequest): void {
+  const broken = RULES.find((rule) => !rule.isMet(request));
+  if (broken) throw new HdmError('bad-usage', 'picture', broken.problem(request), broken.advice);
+}
+
+/** The size on the grid with about the area of `side` squared and the ratio of width to height. */
+export function sizeFor(side: number, ratio: number): { width: number; height: number } {
+  const fit = (length: number): number =>
+    Math.min(LARGEST, Math.max(SMALLEST, Math.round(length / GRID) * GRID));
+  return { width: fit(side * Math.sqrt(ratio)), height: fit(side / Math.sqrt(ratio)) };
+}
+
+function sideRule(side: 'width' | 'height'): Rule {
+  return {
+    isMet: (request) => {
+      const length = request[side];
+      return Number.isInteger(length) && length % GRID === 0 && length >= SMALLEST && length <= LARGEST;
+    },
+    problem: (request) =>
+      `the ${side} must be a multiple of ${GRID} from ${SMALLEST} to ${LARGEST}, got ${request[side]}`,
+    advice: `${GRID * Math.round(1024 / GRID)} is a good size for the released model`,
+  };
+}

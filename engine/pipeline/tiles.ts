@@ -1,0 +1,104 @@
+/**
+ * @file Large planes in overlapping tiles. Norms and attention see one tile at a time, so tiles differ a little
+ * from the whole; they are blended over their overlap, where each one's weight falls to nothing at its edge.
+ */
+
+/** Channels of equal size, [channels, height, width]. */
+export interface Plane {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly data: Float32Array;
+}
+
+/** Both in latent numbers; a tile of 96 is a picture of 768 pixels. */
+const TILE = 96;
+const OVERLAP = 24;
+
+/** What comes out for a plane: its channels, and its height and width in units of the input's. */
+interface Result {
+  readonly channels: number;
+  readonly scale: number;
+}
+
+/** `compute` on the whole plane when it is at most one tile large, else on overlapping tiles of it. */
+export async function inTiles(
+  plane: Plane,
+  { channels, scale }: Result,
+  compute: (tile: Plane) => Promise<Float32Array>,
+): Promise<Plane> {
+  const unit = Math.max(1, 1 / scale); // input numbers per latent number: 1 for a decoder
+  const rows = spans(plane.height / unit).map((span) => scaled(span, unit));
+  const columns = spans(plane.width / unit).map((span) => scaled(span, unit));
+  const [height, width] = [plane.height * scale, plane.width * scale];
+  if (rows.length === 1 && columns.length === 1) {
+    return { channels, height, width, data: await compute(plane) };
+  }
+  const sum = new Float32Array(channels * height * width);
+  const weights = new Float32Array(height * width);
+  for (const row of rows) {
+    for (const column of columns) {
+      const data = await compute(cut(plane, row, column));
+      const place = { row: row.start * scale, column: column.start * scale };
+      const tile = { channels, height: row.length * scale, width: column.length * scale, data };
+      blend({ channels, height, width, data: sum }, weights, tile, place, OVERLAP * unit * scale);
+    }
+  }
+  const size = height * width;
+  return { channels, height, width, data: sum.map((value, index) => value / weights[index % size]!) };
+}
+
+interface Span {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** Pieces of an axis of `length` latent numbers, evenly spread, that overlap by at least `OVERLAP`. */
+function spans(length: number): Span[] {
+  if (length <= TILE) return [{ start: 0, length }];
+  const number = Math.ceil((length - OVERLAP) / (TILE - OVERLAP));
+  const step = (length - TILE) / (number - 1);
+  return Array.from({ length: number }, (_, index) => ({ start: Math.round(index * step), length: TILE }));
+}
+
+function scaled({ start, length }: Span, unit: number): Span {
+  return { start: start * unit, length: length * unit };
+}
+
+function cut({ channels, height, width, data }: Plane, row: Span, column: Span): Plane {
+  const piece = new Float32Array(channels * row.length * column.length);
+  for (let line = 0; line < channels * row.length; line++) {
+    const channel = Math.floor(line / row.length);
+    const from = (channel * height + row.start + (line % row.length)) * width + column.start;
+    piece.set(data.subarray(from, from + column.length), line * column.length);
+  }
+  return { channels, height: row.length, width: column.length, data: piece };
+}
+
+function blend(
+  whole: Plane,
+  weights: Float32Array,
+  tile: Plane,
+  place: { row: number; column: number },
+  overlap: number,
+): void {
+  const down = ramps(tile.height, overlap);
+  const across = ramps(tile.width, overlap);
+  const [size, tileSize] = [whole.height * whole.width, tile.height * tile.width];
+  for (let index = 0; index < tileSize; index++) {
+    const [row, column] = [Math.floor(index / tile.width), index % tile.width];
+    const weight = down[row]! * across[column]!;
+    const target = (place.row + row) * whole.width + place.column + column;
+    weights[target]! += weight;
+    for (let channel = 0; channel < tile.channels; channel++) {
+      whole.data[channel * size + target]! += weight * tile.data[channel * tileSize + index]!;
+    }
+  }
+}
+
+/** 1 in the middle, falling towards both ends but never quite to 0. */
+function ramps(length: number, overlap: number): Float32Array {
+  return Float32Array.from({ length }, (_, i) =>
+    Math.min(1, (Math.min(i, length - 1 - i) + 1) / (overlap + 1)),
+  );
+}

@@ -1,0 +1,113 @@
+/** @file The devices a graph can run on: which are here, and which is best. */
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { listSupportedBackends } from 'onnxruntime-node';
+import { z } from 'zod';
+import { HdmError } from '../errors.ts';
+import { onnxRuntime, type OnnxProvider } from './onnx/runtime.ts';
+import type { Runtime } from './runtime.ts';
+
+export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+
+export type DeviceName = (typeof DEVICES)[number];
+
+export interface DeviceReport {
+  readonly device: OnnxProvider;
+  readonly isAvailable: boolean;
+  /** Why not, or how fast beside the CPU. */
+  readonly reason: string;
+  /** Times as fast as the CPU in a short test. */
+  readonly speed?: number;
+}
+
+export interface ChosenRuntime {
+  readonly runtime: Runtime;
+  /** How `auto` came to its choice. */
+  readonly reason: string;
+}
+
+/** A device is tried in a process of its own, as a broken driver may take its process down. */
+const PROBE = fileURLToPath(new URL('./probe.ts', import.meta.url));
+const PROBE_TIMEOUT_MS = 20_000;
+
+const probeResult = z.object({ deviceMs: z.number().positive(), cpuMs: z.number().positive() });
+
+/** The runtime of a device; `auto` takes the fastest that works. Throws `bad-usage` for an unknown name. */
+export async function openRuntime(name: string): Promise<ChosenRuntime> {
+  if (!isDeviceName(name)) {
+    throw new HdmError(
+      'bad-usage',
+      `device "${name}"`,
+      'there is no such device',
+      `Choose one of: ${DEVICES.join(', ')}`,
+    );
+  }
+  if (name !== 'auto') {
+    const isBundled = name === 'cpu' || bundledProviders().includes(name);
+    if (isBundled) return { runtime: onnxRuntime(name), reason: 'as asked' };
+    const problem = `ONNX Runtime has no ${name} on ${process.platform}`;
+    throw new HdmError('device', `device ${name}`, problem, 'Run `hdm-studio devices` to see what is here');
+  }
+  const reports = await probeDevices();
+  const best = reports
+    .filter(({ speed }) => speed !== undefined && speed > 1)
+    .sort((a, b) => b.speed! - a.speed!)[0];
+  if (best) return { runtime: onnxRuntime(best.device), reason: best.reason };
+  const reason = reports.map((report) => `${report.device}: ${report.reason}`).join('; ');
+  return { runtime: onnxRuntime('cpu'), reason: reason || 'there is no GPU provider on this system' };
+}
+
+/** Every device of this build of ONNX Runtime, tried. The CPU, which always works, comes first. */
+export async function listDevices(): Promise<DeviceReport[]> {
+  return [{ device: 'cpu', isAvailable: true, reason: 'always works', speed: 1 }, ...(await probeDevices())];
+}
+
+/** One after the other: two probes at once would spoil each other's times. */
+async function probeDevices(): Promise<DeviceReport[]> {
+  const reports: DeviceReport[] = [];
+  for (const provider of bundledProviders()) reports.push(await probe(provider));
+  return reports;
+}
+
+function bundledProviders(): OnnxProvider[] {
+  const known = DEVICES.filter((name) => name !== 'auto' && name !== 'cpu');
+  const bundled = listSupportedBackends().map(({ name }) => name);
+  return known.filter((name) => bundled.includes(name));
+}
+
+async function probe(device: OnnxProvider): Promise<DeviceReport> {
+  const obstacle = device === 'webgpu' ? missingDriver() : undefined;
+  if (obstacle) return { device, isAvailable: false, reason: obstacle };
+  try {
+    const options = { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
+    const { stdout } = await promisify(execFile)(process.execPath, [PROBE, device], options);
+    const { deviceMs, cpuMs } = probeResult.parse(JSON.parse(stdout));
+    const speed = cpuMs / deviceMs;
+    return { device, isAvailable: true, reason: `${speed.toPrecision(2)} times as fast as the CPU`, speed };
+  } catch (error) {
+    return { device, isAvailable: false, reason: failure(error) };
+  }
+}
+
+/** WebGPU needs Vulkan on Linux; without any driver a probe is of no use. */
+function missingDriver(): string | undefined {
+  if (process.platform !== 'linux' || process.env['VK_DRIVER_FILES'] || process.env['VK_ICD_FILENAMES']) {
+    return undefined;
+  }
+  const folders = ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d', '/usr/local/share/vulkan/icd.d'];
+  const hasDriver = folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
+  return hasDriver ? undefined : 'no Vulkan driver is installed';
+}
+
+function failure(error: unknown): string {
+  const { killed, signal, stderr } = error as { killed?: boolean; signal?: string; stderr?: string };
+  if (killed) return `it did not answer within ${PROBE_TIMEOUT_MS / 1000} s`;
+  if (signal) return `its driver crashed (${signal})`;
+  return stderr?.trim().split('\n').at(-1) ?? 'it does not work here';
+}
+
+function isDeviceName(name: string): name is DeviceName {
+  return (DEVICES as readonly string[]).includes(name);
+}

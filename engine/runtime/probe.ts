@@ -1,0 +1,47 @@
+/**
+ * @file A program of its own: times a small network on a device and on the CPU and prints both, as JSON.
+ * Usage: node probe.ts DEVICE
+ */
+import { f32 } from '../graph/dtype.ts';
+import { Graph } from '../graph/graph.ts';
+import { matmul } from '../ops/matmul.ts';
+import { mean } from '../ops/reduce.ts';
+import { onnxRuntime, type OnnxProvider } from './onnx/runtime.ts';
+
+const [ROWS, WIDTH, LAYERS, RUNS] = [512, 1024, 4, 3];
+/** A device that needs longer than this is no GPU, but a program that plays one. */
+const PATIENCE_MS = 2000;
+
+const device = process.argv[2] as OnnxProvider;
+try {
+  const deviceMs = await time(device);
+  const cpuMs = await time('cpu');
+  console.log(JSON.stringify({ deviceMs, cpuMs }));
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
+
+/** The fastest of a few runs; the first also compiles. */
+async function time(provider: OnnxProvider): Promise<number> {
+  const graph = new Graph();
+  let x = graph.input('x', 'f32', [ROWS, WIDTH]);
+  const data = new Float32Array(WIDTH * WIDTH).fill(1 / WIDTH);
+  for (let layer = 0; layer < LAYERS; layer++) {
+    x = matmul(x, graph.constant(f32([WIDTH, WIDTH], data)));
+  }
+  graph.output('mean', mean(x, [0, 1]));
+  const program = await onnxRuntime(provider).compile(graph, new Map());
+  const inputs = { x: f32([ROWS, WIDTH], new Float32Array(ROWS * WIDTH).fill(1)) };
+  let fastest = Infinity;
+  for (let run = 0; run < RUNS; run++) {
+    const start = performance.now();
+    const { mean: result } = await program.run(inputs);
+    const elapsedMs = performance.now() - start;
+    if (elapsedMs > PATIENCE_MS) return elapsedMs;
+    if (run > 0) fastest = Math.min(fastest, elapsedMs);
+    if (Math.abs(Number(result!.data[0]) - 1) > 1e-3)
+      throw new Error(`it computes wrongly: ${result!.data[0]} instead of 1`);
+  }
+  return fastest;
+}

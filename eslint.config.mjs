@@ -1,0 +1,97 @@
+/** @file Lint rules: the habits of this project that a program can check. */
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+import { layersRule } from './build/lint/layers.mjs';
+
+const CORE = ['engine/errors.ts', 'engine/graph', 'engine/ops'];
+const NETWORKS = [...CORE, 'engine/runtime', 'engine/weights', 'engine/models', 'engine/checkpoints'];
+
+/**
+ * The direction of dependence: each layer and what it may import, lowest first. An entry names layers above
+ * its own line only, so folders cannot form a cycle. The exceptions are marked `type:` (`import type` only,
+ * gone when the program runs).
+ */
+const LAYERS = {
+  'engine/errors.ts': [],
+  // An op says how it is written as an ONNX node; the emitter it writes to reaches it as an argument.
+  'engine/graph': ['engine/errors.ts', 'type:engine/runtime/onnx/emitter.ts'],
+  'engine/ops': ['engine/errors.ts', 'engine/graph'],
+  'engine/gradient.ts': CORE,
+  'engine/runtime': CORE,
+  // Where a weight's bytes lie is said in the words of the runtime's interface, without needing a runtime.
+  'engine/weights': [...CORE, 'type:engine/runtime/runtime.ts'],
+  'engine/models': [...CORE, 'engine/weights'],
+  'engine/checkpoints': [...CORE, 'engine/weights', 'engine/models', 'type:engine/runtime/runtime.ts'],
+  'engine/text': NETWORKS,
+  'engine/sampling': [...NETWORKS, 'engine/text'],
+  'engine/image': ['engine/errors.ts', 'engine/graph', 'engine/sampling'],
+  'engine/training': [...NETWORKS, 'engine/gradient.ts', 'engine/text', 'engine/sampling', 'engine/image'],
+  'engine/cli': [
+    ...NETWORKS,
+    'engine/gradient.ts',
+    'engine/text',
+    'engine/sampling',
+    'engine/image',
+    'engine/training',
+  ],
+  'engine/cli.ts': ['engine'],
+  'electron/contract.ts': ['engine/errors.ts', 'type:engine'], // the browser loads it: no engine comes along
+  electron: ['engine', 'electron/contract.ts'],
+  renderer: ['electron/contract.ts'],
+  build: ['engine', 'electron', 'renderer'],
+  test: ['engine', 'electron', 'renderer', 'build', 'eslint.config.mjs'],
+};
+
+const TOP_LEVEL_FUNCTION = {
+  selector:
+    ':matches(Program, ExportNamedDeclaration) > VariableDeclaration > VariableDeclarator:not([id.typeAnnotation])' +
+    ' > :matches(ArrowFunctionExpression, FunctionExpression)',
+  message: 'At the top level write `function name(...)`; a constant only where a named type asks for one.',
+};
+const NAMED_EXPORT = {
+  selector: 'ExportDefaultDeclaration',
+  message: 'Export by name: then a thing has one name everywhere. Only configurations export a default.',
+};
+
+export default defineConfig(
+  { ignores: ['node_modules/', 'out/', 'resources/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    files: ['**/*.{ts,mjs}'],
+    plugins: { '@typescript-eslint': tseslint.plugin, studio: { rules: { layers: layersRule } } },
+    languageOptions: { parser: tseslint.parser },
+    rules: {
+      eqeqeq: 'error',
+      'max-depth': ['error', 3],
+      'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }],
+      'no-restricted-syntax': ['error', TOP_LEVEL_FUNCTION, NAMED_EXPORT],
+      'no-var': 'error',
+      'prefer-const': 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
+    },
+  },
+  {
+    files: ['{engine,electron,renderer,build,test}/**/*.{ts,mjs}'],
+    rules: { 'studio/layers': ['error', LAYERS] },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ['vitest.config.ts'] } },
+    },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-import-type-side-effects': 'error',
+      '@typescript-eslint/require-await': 'off', // what implements an interface of promises may be quick
+    },
+  },
+  // Helpers of one line read well as arrows where the file is a list of tests.
+  { files: ['test/**/*.ts'], rules: { 'no-restricted-syntax': ['error', NAMED_EXPORT] } },
+  { files: ['*.config.{ts,mjs}'], rules: { 'no-restricted-syntax': ['error', TOP_LEVEL_FUNCTION] } },
+);

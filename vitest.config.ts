@@ -1,0 +1,31 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+/** Vulkan in software, as Chromium brings it: the WebGPU tests run on it where there is no GPU, slowly. */
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks', // native addons are not made for several threads, and one that aborts ends one file only
+    maxWorkers: Math.min(4, availableParallelism()), // the runtimes under test use several cores themselves
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    env: { ...vulkanDriver(), ...runtimeFolder() },
+  },
+});
+
+function vulkanDriver(): Record<string, string> {
+  if (process.env.VK_DRIVER_FILES || !existsSync(SWIFTSHADER)) return {};
+  return { VK_DRIVER_FILES: SWIFTSHADER };
+}
+
+/** The Vulkan loader complains at each start when it has no such folder. */
+function runtimeFolder(): Record<string, string> {
+  if (process.env.XDG_RUNTIME_DIR || process.platform !== 'linux') return {};
+  const folder = join(tmpdir(), `hdm-studio-test-${process.getuid?.()}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return { XDG_RUNTIME_DIR: folder };
+}
