@@ -7,6 +7,7 @@ import { devicesCommand } from './cli/devices.ts';
 import { inspectCommand } from './cli/inspect.ts';
 import { EXIT, reportError } from './cli/output.ts';
 import { sampleCommand } from './cli/sample.ts';
+import { HdmError } from './errors.ts';
 
 const COMMANDS = [sampleCommand, checkCommand, inspectCommand, devicesCommand, benchCommand];
 
@@ -15,11 +16,9 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = new Command('hdm-studio')
     .description('Draw with Home-made Diffusion Models')
     .version(packageJson.version)
-    .exitOverride()
     .configureHelp({ showGlobalOptions: true });
-  for (const command of COMMANDS) {
-    program.addCommand(command().exitOverride());
-  }
+  for (const command of COMMANDS) program.addCommand(command());
+  throwInsteadOfExit(program);
   if (args.length === 0) {
     program.outputHelp();
     return EXIT.done;
@@ -28,10 +27,26 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? EXIT.done); // a command may have set it
   } catch (error) {
-    // Commander has printed what was wrong; help and version end this way, too.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badUsage;
-    return reportError(error, args.includes('--json'));
+    if (!(error instanceof CommanderError)) return reportError(error, args.includes('--json'));
+    if (error.exitCode === 0) return EXIT.done; // help and version end this way, too
+    return reportError(toUsageError(error), args.includes('--json'));
   }
+}
+
+/** For a command and all below it: what is wrong is thrown, and printed by us alone. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride().configureOutput({ writeErr: () => {} });
+  command.commands.forEach(throwInsteadOfExit);
+}
+
+function toUsageError({ code, message }: CommanderError): HdmError {
+  const isIncomplete = code === 'commander.help'; // it would have shown its help
+  const said = message
+    .replace(/^error: /, '')
+    .replace(' is invalid. ', ': ')
+    .replace(/\.$/, '');
+  const problem = isIncomplete ? 'a command is missing' : said;
+  return new HdmError('bad-usage', 'hdm-studio', problem, 'Add --help to see what is possible');
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -42,5 +42,6 @@ const SYSTEM_ADVICE: Record<string, [problem: string, advice: string]> = {
   ENOENT: ['no such file or folder', 'Check the path'],
   ENOTDIR: ['a part of the path is a file, not a folder', 'Check the path'],
   EISDIR: ['this is a folder, not a file', 'Name a file'],
+  ENAMETOOLONG: ['the name is too long', 'Choose a shorter one'],
   EMFILE: ['too many open files', 'Close other programs and try again'],
 };

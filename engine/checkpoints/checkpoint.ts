@@ -3,17 +3,23 @@
  * text encoder, VAE and tokenizer inside, beside or elsewhere. Only headers and configs are read here.
  */
 import { existsSync, statSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { HdmError } from '../errors.ts';
 import { toFloat32 } from '../graph/dtype.ts';
 import { autoencoderConfig, type AutoencoderConfig } from '../models/autoencoder-kl.ts';
 import { gemma3Config, type Gemma3Config } from '../models/gemma3.ts';
 import { qwen3Config, type Qwen3Config } from '../models/qwen3.ts';
-import { xutConfig, type XutConfig } from '../models/xut.ts';
+import { MAX_CONTEXT, xutConfig, type XutConfig } from '../models/xut.ts';
 import type { WeightSources } from '../runtime/runtime.ts';
-import { openSafetensors, readTensor } from '../weights/safetensors.ts';
-import { inferAutoencoderConfig, inferTextConfig, inferXutConfig } from './infer.ts';
+import { readWeight } from '../weights/safetensors.ts';
+import {
+  inferAutoencoderConfig,
+  inferTextConfig,
+  inferXutConfig,
+  requireAgreement,
+  type Inferred,
+} from './infer.ts';
 import { checkJson, openTensors, partOf, readJson, type Part, type TensorSet } from './tensors.ts';
 
 export interface ModelPart<Config> {
@@ -48,10 +54,10 @@ export interface Elsewhere {
 const contextRule = z.object({
   padding: z.enum(['longest', 'max_length']).default('longest'),
   /** Tokens of context the model was trained with. */
-  length: z.int().positive(),
+  length: z.int().positive().max(MAX_CONTEXT),
 });
 
-const modelIndex = z.object({ context: contextRule.partial().optional() });
+const modelIndex = z.object({ context: contextRule.partial().nullish() });
 
 const textEncoderConfig = z.discriminatedUnion('model_type', [qwen3Config, gemma3Config]);
 
@@ -67,25 +73,18 @@ export function openCheckpoint(path: string, elsewhere: Elsewhere = {}): Checkpo
   const whole = layout === 'diffusers folder' ? undefined : openTensors(path);
   const home = layout === 'single file' ? dirname(path) : path;
 
+  const inFolder = (folder: string): TensorSet | undefined =>
+    existsSync(join(home, folder)) ? openTensors(join(home, folder)) : undefined;
   const find = (part: Part, folder: string, other?: string): TensorSet | undefined => {
-    const place = other ?? (whole ? undefined : join(path, folder));
-    const set = place === undefined ? whole : other || existsSync(place) ? openTensors(place) : undefined;
-    const found = set && partOf(set, part);
-    if (other && !found) throw new HdmError('bad-model', other, `there is no ${LABELS[part]} in it`);
-    return found;
+    if (other !== undefined) return required(openTensors(other), other, part);
+    return partOf(whole, part) ?? partOf(inFolder(folder), part);
   };
 
-  const transformer = find('transformer', 'transformer');
-  if (!transformer) {
-    const advice = 'Choose the file or folder of an HDM model (XUT)';
-    throw new HdmError('bad-model', path, 'there is no HDM transformer in it', advice);
-  }
+  const transformer = required(whole ?? inFolder('transformer'), path, 'transformer');
   const textEncoder = find('textEncoder', 'text_encoder', elsewhere.textEncoder);
   const vae = find('vae', 'vae', elsewhere.vae);
   const config = configOf(transformer, xutConfig, inferXutConfig);
-  const places = [elsewhere.textEncoder, join(home, 'tokenizer'), home].filter(
-    (place) => place !== undefined,
-  );
+  const places = [textEncoder?.path, join(home, 'tokenizer'), home];
   return {
     path,
     layout,
@@ -96,7 +95,7 @@ export function openCheckpoint(path: string, elsewhere: Elsewhere = {}): Checkpo
       weights: textEncoder.tensors,
     },
     vae: vae && { path: vae.path, config: autoencoderOf(vae, whole), weights: vae.tensors },
-    tokenizer: elsewhere.tokenizer ? tokenizerAt(elsewhere.tokenizer) : findTokenizer(places),
+    tokenizer: elsewhere.tokenizer ? tokenizerAt(elsewhere.tokenizer) : places.find(holdsTokenizer),
     context: contextOf(home, config),
   };
 }
@@ -111,7 +110,17 @@ export function missingParts({ textEncoder, vae, tokenizer, transformer }: Check
   ];
 }
 
-const LABELS: Record<Part, string> = { transformer: 'transformer', textEncoder: 'text encoder', vae: 'VAE' };
+const LABELS: Record<Part, string> = {
+  transformer: 'HDM transformer (XUT)',
+  textEncoder: 'text encoder (Qwen3 or Gemma3)',
+  vae: 'VAE (AutoencoderKL)',
+};
+
+function required(set: TensorSet | undefined, path: string, part: Part): TensorSet {
+  const found = partOf(set, part);
+  if (found) return found;
+  throw new HdmError('bad-model', path, `there is no ${LABELS[part]} in it`, 'Choose another file or folder');
+}
 
 function layoutOf(path: string): Checkpoint['layout'] {
   if (!existsSync(path)) throw new HdmError('disk', path, 'no such file or folder', 'Check the path');
@@ -120,56 +129,67 @@ function layoutOf(path: string): Checkpoint['layout'] {
   return isDiffusers ? 'diffusers folder' : 'folder of files';
 }
 
-/** The config beside the weights, else in the file's metadata, else what the shapes tell. */
-function configOf<T>(
+/** The config beside the weights, else in the file's metadata; what neither says, the shapes tell. */
+function configOf<T extends object>(
   set: TensorSet,
   schema: z.ZodType<T>,
-  infer: (set: TensorSet) => Record<string, unknown>,
+  infer: (set: TensorSet) => Inferred,
 ): T {
+  const { facts, guesses } = infer(set);
   const beside = configFile(set.path);
-  if (beside) return readJson(beside, schema);
-  const inferred = infer(set);
-  const known = metadataConfig(set);
-  return checkJson({ ...inferred, ...known }, schema, set.path);
+  const said = beside ? readJson(beside, anyFields) : metadataConfig(set);
+  const where = beside ?? set.path;
+  const config = checkJson({ ...facts, ...guesses, ...said }, schema, where);
+  requireAgreement(where, config, facts);
+  return config;
 }
 
+const anyFields = z.looseObject({});
+
+/** The name that diffusers and transformers give to weights with a config.json beside them. */
+const STANDARD_NAME = /^(diffusion_pytorch_)?model\b.*\.safetensors$/;
+
 function configFile(path: string): string | undefined {
-  const isFile = !statSync(path).isDirectory();
-  const file = isFile ? `${path.slice(0, -extname(path).length)}.json` : join(path, 'config.json');
-  return existsSync(file) ? file : undefined;
+  const files = statSync(path).isDirectory()
+    ? [join(path, 'config.json')]
+    : [
+        join(dirname(path), `${basename(path, extname(path))}.json`),
+        ...(STANDARD_NAME.test(basename(path)) ? [join(dirname(path), 'config.json')] : []),
+      ];
+  return files.find((file) => existsSync(file));
 }
 
 function metadataConfig({ metadata, path }: TensorSet): Record<string, unknown> {
   if (!metadata['config']) return {};
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(metadata['config']));
+    return anyFields.parse(JSON.parse(metadata['config']));
   } catch (error) {
-    throw new HdmError('bad-file', path, 'the config in its metadata is no JSON object', '', error);
+    const advice = 'Get the file again, or another one';
+    throw new HdmError('bad-file', path, 'the config in its metadata is no JSON object', advice, error);
   }
 }
 
 function autoencoderOf(vae: TensorSet, whole: TensorSet | undefined): AutoencoderConfig {
   const config = configOf(vae, autoencoderConfig, inferAutoencoderConfig);
   const statistic = (name: string): number[] | undefined => {
-    const place = whole?.tensors.get(name)?.place;
-    if (place?.kind !== 'file') return undefined;
-    return Array.from(toFloat32(readTensor(openSafetensors(place.path), name)));
+    const source = whole?.tensors.get(name) ?? vae.tensors.get(name);
+    return source && Array.from(toFloat32(readWeight(source)));
   };
-  return {
-    ...config,
+  const statistics = {
     latents_mean: config.latents_mean ?? statistic('vae_mean') ?? RELEASED_STATISTICS.mean,
     latents_std: config.latents_std ?? statistic('vae_std') ?? RELEASED_STATISTICS.std,
   };
+  return checkJson({ ...config, ...statistics }, autoencoderConfig, vae.path);
 }
 
 function tokenizerAt(path: string): string {
   const folder = existsSync(path) && !statSync(path).isDirectory() ? dirname(path) : path;
-  if (existsSync(join(folder, 'tokenizer.json'))) return folder;
+  if (holdsTokenizer(folder)) return folder;
   throw new HdmError('bad-model', path, 'there is no tokenizer.json', 'Name the folder that holds it');
 }
 
-function findTokenizer(places: readonly string[]): string | undefined {
-  return places.find((folder) => existsSync(join(folder, 'tokenizer.json')));
+function holdsTokenizer(folder: string | undefined): boolean {
+  return folder !== undefined && existsSync(join(folder, 'tokenizer.json'));
 }
 
 function contextOf(home: string, { ctx_size: length }: XutConfig): ContextRule {

@@ -1,9 +1,9 @@
 /** @file `hdm-studio check`: compares our numbers with golden files. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { checkJson } from '../checkpoints/tensors.ts';
+import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { openRuntime } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -63,7 +63,7 @@ async function checkFile(path: string, runtime: Runtime, options: CheckOptions):
   if (LATER_KINDS.includes(kind)) {
     return { path, kind, status: 'skipped', reason: 'it needs the trainer, which is not here yet' };
   }
-  const checker = GOLDEN_KINDS[kind];
+  const checker = Object.hasOwn(GOLDEN_KINDS, kind) ? GOLDEN_KINDS[kind] : undefined;
   if (!checker) {
     const known = Object.keys(GOLDEN_KINDS).join(', ');
     throw new HdmError(
@@ -74,15 +74,22 @@ async function checkFile(path: string, runtime: Runtime, options: CheckOptions):
     );
   }
   const model = options.model === undefined ? {} : { model: options.model };
-  return judge(path, kind, await checker({ file, tensors: readTensors(file), runtime, ...model }));
+  const golden = { file, tensors: readTensors(file), runtime, ...model };
+  return judge(path, kind, await checker(golden).catch(explain));
+
+  function explain(error: unknown): never {
+    if (error instanceof HdmError) throw error;
+    const problem = `it is not as golden files of kind "${kind}" are`;
+    throw new HdmError('bad-file', path, problem, 'Get the file again', error);
+  }
 }
 
-const tokenizerCases = z.array(z.object({ text: z.string(), ids: z.array(z.int()) }));
+const tokenizerCases = z.array(z.object({ text: z.string(), ids: z.array(z.int()) })).min(1);
 
 /** Texts and their ids: `tokenizer-qwen3.json` is checked with `qwen3-tokenizer/` beside its folder. */
 async function checkTokenizer(path: string, folder = tokenizerFor(path)): Promise<FileResult> {
-  const tokenizer = await openTokenizer(folder);
-  const cases = checkJson(JSON.parse(readFileSync(path, 'utf8')), tokenizerCases, path);
+  const tokenizer = openTokenizer(folder);
+  const cases = readJson(path, tokenizerCases);
   const comparisons = cases.map(({ text, ids }) => {
     const isEqual = tokenizer.encode(text).join() === ids.join();
     return { name: JSON.stringify(text), error: isEqual ? 0 : 1, tolerance: 0 };
@@ -94,10 +101,13 @@ function tokenizerFor(path: string): string {
   const name = /^tokenizer-(.+)$/.exec(basename(path, '.json'))?.[1];
   const folder = join(dirname(path), '..', `${name}-tokenizer`);
   if (name && existsSync(folder)) return folder;
-  throw new HdmError('bad-usage', path, `there is no tokenizer at ${folder}`, 'Give one with --tokenizer');
+  throw new HdmError('bad-usage', path, 'no tokenizer was found for it', 'Give one with --tokenizer');
 }
 
 function judge(path: string, kind: string, comparisons: readonly Comparison[]): FileResult {
+  if (comparisons.length === 0) {
+    throw new HdmError('bad-file', path, 'there is nothing in it to compare', 'Get the file again');
+  }
   const worst = comparisons.reduce((a, b) => (severity(b) > severity(a) ? b : a));
   return { path, kind, worst, status: comparisons.every(isWithin) ? 'passed' : 'failed' };
 }

@@ -30,6 +30,7 @@ import { openTokenizer, tokenizePrompt } from '../text/tokenizer.ts';
 import { adaptWeight, openAdapter } from '../weights/adapters.ts';
 import { writeSafetensors, type SafetensorsFile } from '../weights/safetensors.ts';
 import { graphWeights } from '../weights/weights.ts';
+import { openCheckpoint } from '../checkpoints/checkpoint.ts';
 import { checkJson } from '../checkpoints/tensors.ts';
 import { z } from 'zod';
 
@@ -236,9 +237,9 @@ async function checkGeneration({
   runtime,
   model = dirname(file.path),
 }: GoldenFile): Promise<Comparison[]> {
-  const pipeline = await openPipeline(runtime, model, { precision: 'f32' });
+  const pipeline = await openPipeline(runtime, openCheckpoint(model), { precision: 'f32' });
   const { checkpoint } = pipeline;
-  const tokenizer = await openTokenizer(checkpoint.tokenizer!);
+  const tokenizer = openTokenizer(checkpoint.tokenizer!);
   const comparisons: Comparison[] = [];
   for (const [name, text] of Object.entries(file.metadata)) {
     if (!tensors.has(`${name}.noise`)) continue;

@@ -5,12 +5,12 @@ import { Command } from 'commander';
 import { openCheckpoint, missingParts, type Checkpoint, type Elsewhere } from '../checkpoints/checkpoint.ts';
 import { openTensors, partOf } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
-import { toFloat32, isFloat } from '../graph/dtype.ts';
 import { count } from '../graph/shape.ts';
 import { readSettings } from '../image/restore.ts';
 import type { WeightSources } from '../runtime/runtime.ts';
-import { openSafetensors, readWeight } from '../weights/safetensors.ts';
-import { jsonOption } from './options.ts';
+import { damagedWeights } from '../weights/damage.ts';
+import { openSafetensors } from '../weights/safetensors.ts';
+import { jsonOption, toPath } from './options.ts';
 import { EXIT, openOutput, type Output } from './output.ts';
 
 interface InspectOptions extends Elsewhere {
@@ -23,10 +23,10 @@ const PICTURES = ['.png', '.webp', '.jpg', '.jpeg'];
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('show what is in a model, an adapter, a picture or a safetensors file')
-    .argument('<path>', 'file or folder')
-    .option('--text-encoder <path>', 'text encoder that lies elsewhere')
-    .option('--vae <path>', 'VAE that lies elsewhere')
-    .option('--tokenizer <path>', 'tokenizer that lies elsewhere')
+    .argument('<path>', 'file or folder', toPath)
+    .option('--text-encoder <path>', 'text encoder that lies elsewhere', toPath)
+    .option('--vae <path>', 'VAE that lies elsewhere', toPath)
+    .option('--tokenizer <path>', 'tokenizer that lies elsewhere', toPath)
     .option('--scan', 'read all numbers and look for NaN and infinity')
     .addOption(jsonOption())
     .action(inspect);
@@ -44,7 +44,7 @@ async function inspect(
   const checkpoint = openCheckpoint(path, elsewhere);
   const parts = Object.entries(partsOf(checkpoint)).map(([name, part]) => ({ name, ...part }));
   const missing = missingParts(checkpoint);
-  const damaged = scan ? parts.flatMap(({ weights }) => nonFinite(weights)) : undefined;
+  const damaged = scan ? parts.flatMap(({ weights }) => damagedWeights(weights)) : undefined;
 
   output.line(`${checkpoint.layout}: ${path}`);
   for (const { name, parameters, dtypes, config } of parts) {
@@ -77,7 +77,7 @@ async function inspectPicture(path: string, output: Output): Promise<void> {
 function inspectTensors(path: string, scan: boolean, output: Output): void {
   const file = openSafetensors(path);
   const { tensors } = openTensors(path);
-  const damaged = scan ? nonFinite(tensors) : undefined;
+  const damaged = scan ? damagedWeights(tensors) : undefined;
   const summary = { path, metadata: file.metadata, ...summarize(tensors), ...(damaged && { damaged }) };
   output.line(`${file.tensors.size} tensors, ${(summary.parameters / 1e6).toFixed(2)} M numbers: ${path}`);
   for (const [key, value] of Object.entries(file.metadata)) output.line(`${key}: ${value}`);
@@ -104,13 +104,6 @@ function summarize(weights: WeightSources): { parameters: number; dtypes: string
   const all = [...weights.values()];
   const parameters = all.reduce((sum, { shape }) => sum + count(shape), 0);
   return { parameters, dtypes: [...new Set(all.map(({ dtype }) => dtype))].sort() };
-}
-
-/** Names of the weights with a number that is none. */
-function nonFinite(weights: WeightSources): string[] {
-  return [...weights]
-    .filter(([, source]) => isFloat(source.dtype) && !toFloat32(readWeight(source)).every(Number.isFinite))
-    .map(([name]) => name);
 }
 
 function reportDamage(damaged: readonly string[] | undefined, output: Output): void {

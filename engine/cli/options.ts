@@ -2,18 +2,23 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { DEVICES } from '../runtime/devices.ts';
 
+/** A path, as it is: an empty one comes from a variable that is not set. */
+export function toPath(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('expected a path.');
+}
+
 /** A number, also a fraction. */
 export function toNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError(`expected a number, got "${text}".`);
+  if (isNumber(text)) return Number(text);
+  throw new InvalidArgumentError('expected a number.');
 }
 
 /** A whole number from 0 up. */
 export function toWhole(text: string): number {
   const value = toNumber(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError(`expected a whole number, got "${text}".`);
+  throw new InvalidArgumentError('expected a whole number from 0 up.');
 }
 
 /** `3:2` → 1.5 */
@@ -34,9 +39,13 @@ export function toAdapters(
   before: { path: string; strength: number }[] = [],
 ): { path: string; strength: number }[] {
   const colon = text.lastIndexOf(':');
-  const strength = Number(text.slice(colon + 1));
-  const hasStrength = colon > 0 && colon < text.length - 1 && Number.isFinite(strength);
-  return [...before, hasStrength ? { path: text.slice(0, colon), strength } : { path: text, strength: 1 }];
+  const [path, strength] = [text.slice(0, colon), text.slice(colon + 1)];
+  // Not every colon is ours: C:\style.safetensors has one, too.
+  const isStrength = colon > 0 && (path.endsWith('.safetensors') || isNumber(strength));
+  return [
+    ...before,
+    isStrength ? { path, strength: toNumber(strength) } : { path: toPath(text), strength: 1 },
+  ];
 }
 
 export function deviceOption(): Option {
@@ -47,9 +56,13 @@ export function jsonOption(): Option {
   return new Option('--json', 'print one JSON document on stdout, progress on stderr');
 }
 
+function isNumber(text: string): boolean {
+  return text.trim() !== '' && Number.isFinite(Number(text));
+}
+
 function pair(text: string, example: string): [number, number] {
   const parts = text.split(':').map(Number);
   if (parts.length === 2 && parts.every(Number.isFinite) && !text.includes('::'))
     return parts as [number, number];
-  throw new InvalidArgumentError(`expected ${example}, got "${text}".`);
+  throw new InvalidArgumentError(`expected ${example}.`);
 }

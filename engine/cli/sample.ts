@@ -1,17 +1,18 @@
 /** @file `hdm-studio sample`: a prompt becomes a picture. */
 import { randomInt } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
-import { basename, extname, join, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { openCheckpoint, type Checkpoint } from '../checkpoints/checkpoint.ts';
 import { HdmError } from '../errors.ts';
 import { decodeImage, decodeMask, resizeCover } from '../image/pixels.ts';
-import { requireFormat, saveImage } from '../image/save.ts';
+import { saveImage } from '../image/save.ts';
 import type { PictureSettings } from '../image/settings.ts';
 import { openPipeline, type Pipeline } from '../pipeline/pipeline.ts';
 import {
   checkRequest,
   DEFAULTS,
+  nearestSide,
   sizeFor,
   type PictureRequest,
   type StartingPicture,
@@ -19,8 +20,18 @@ import {
 import { openRuntime } from '../runtime/devices.ts';
 import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
 import { SCHEDULES, type ScheduleName } from '../sampling/schedules.ts';
-import { deviceOption, jsonOption, toAdapters, toInterval, toNumber, toRatio, toWhole } from './options.ts';
+import {
+  deviceOption,
+  jsonOption,
+  toAdapters,
+  toInterval,
+  toNumber,
+  toPath,
+  toRatio,
+  toWhole,
+} from './options.ts';
 import { openOutput } from './output.ts';
+import { placesFor } from './places.ts';
 
 interface SampleOptions {
   readonly model: string;
@@ -47,7 +58,7 @@ interface SampleOptions {
   readonly treadNegative: number;
   readonly adapter: { path: string; strength: number }[];
   readonly initImage?: string;
-  readonly strength: number;
+  readonly strength?: number;
   readonly mask?: string;
   readonly device: string;
   readonly precision?: 'f32' | 'f16';
@@ -55,16 +66,19 @@ interface SampleOptions {
   readonly json?: boolean;
 }
 
+/** How much of the beginning is noise, where a picture is given to begin from. */
+const STRENGTH = 0.6;
+
 export function sampleCommand(): Command {
   return new Command('sample')
     .description('make pictures from a prompt')
-    .requiredOption('--model <path>', 'file or folder of an HDM model')
-    .option('--text-encoder <path>', 'text encoder, when it is not in the model')
-    .option('--vae <path>', 'VAE, when it is not in the model')
-    .option('--tokenizer <path>', 'folder of the tokenizer, when it is not in the model')
+    .requiredOption('--model <path>', 'file or folder of an HDM model', toPath)
+    .option('--text-encoder <path>', 'text encoder, when it is not in the model', toPath)
+    .option('--vae <path>', 'VAE, when it is not in the model', toPath)
+    .option('--tokenizer <path>', 'folder of the tokenizer, when it is not in the model', toPath)
     .requiredOption('--prompt <text>', 'what to draw')
     .option('--negative <text>', 'what to keep away from', '')
-    .option('--size <pixels>', 'side of a square of the same area', toWhole)
+    .option('--size <pixels>', 'side of a square of the same area, a multiple of 16', toWhole)
     .option('--aspect <w:h>', 'ratio of width to height (default: 1:1)', toRatio)
     .option('--width <pixels>', 'a multiple of 16', toWhole)
     .option('--height <pixels>', 'a multiple of 16', toWhole)
@@ -88,61 +102,67 @@ export function sampleCommand(): Command {
       0,
     )
     .option('--adapter <file:strength>', 'LoRA, LoHa or LoKr; may be given several times', toAdapters, [])
-    .option('--init-image <file>', 'begin from this picture')
-    .option('--strength <number>', 'how much of the beginning is noise', toNumber, 0.6)
-    .option('--mask <file>', 'paint anew where this picture is white')
+    .option('--init-image <file>', 'begin from this picture', toPath)
+    .option('--strength <number>', `how much of the beginning is noise (default: ${STRENGTH})`, toNumber)
+    .option('--mask <file>', 'paint anew where this picture is white', toPath)
     .addOption(deviceOption())
     .addOption(
       new Option('--precision <format>', 'number format (default: by device)').choices(['f32', 'f16']),
     )
-    .requiredOption('--out <path>', 'a .png, .webp or .jpg file, or a folder')
+    .requiredOption('--out <path>', 'a .png, .webp or .jpg file, or a folder', toPath)
     .addOption(jsonOption())
     .action(sample);
 }
 
 async function sample(options: SampleOptions): Promise<void> {
-  const output = openOutput(options.json ?? false);
-  if (options.count < 1) throw new HdmError('bad-usage', '--count', 'expected at least 1, got 0');
-  const paths = (seed: number): string => pathFor(options, seed);
-  requireFormat(paths(0));
   const stop = new AbortController();
   const onInterrupt = (): void => stop.abort();
   process.once('SIGINT', onInterrupt);
+  try {
+    await draw(options, stop.signal);
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+async function draw(options: SampleOptions, signal: AbortSignal): Promise<void> {
+  const output = openOutput(options.json ?? false);
+  if (options.count < 1)
+    throw new HdmError('bad-usage', '--count', 'expected at least 1, got 0', 'Leave it out for one picture');
+  // What can be wrong with the words of the user is found before anything slow begins.
+  const places = placesFor(options.out, options.count);
+  const checkpoint = openCheckpoint(options.model, options);
+  const first = await requestOf(options, checkpoint);
+  checkRequest({ ...first, seed: first.seed + (options.count - 1) });
+
   const { runtime, reason } = await openRuntime(options.device);
   if (options.device === 'auto') output.note(`device: ${runtime.device} (${reason})`);
-  const pipeline = await openPipeline(runtime, options.model, {
-    ...optional('textEncoder', options.textEncoder),
-    ...optional('vae', options.vae),
-    ...optional('tokenizer', options.tokenizer),
-    ...optional('precision', options.precision),
-    adapters: options.adapter,
-  });
+  const precision = optional('precision', options.precision);
+  const pipeline = await openPipeline(runtime, checkpoint, { ...precision, adapters: options.adapter });
   try {
     warnOfLongPrompts(pipeline, options, output.note);
-    const first = await requestOf(options, pipeline);
-    checkRequest(first);
+    warnOfUnusedLayers(pipeline, output.note);
     const pictures = [];
     for (let index = 0; index < options.count; index++) {
       const request = { ...first, seed: first.seed + index };
       const label = options.count > 1 ? `picture ${index + 1} of ${options.count}` : 'drawing';
       const { pixels } = await pipeline.generate(request, {
-        signal: stop.signal,
+        signal,
         onProgress: ({ step, steps }) => output.progress(label, step, steps),
       });
-      const path = paths(request.seed);
+      const path = places(request.seed);
       await saveImage(path, pixels, settingsOf(request, options, pipeline));
       output.line(`${path} (seed ${request.seed})`);
       pictures.push({ path, seed: request.seed, width: request.width, height: request.height });
     }
     output.result({ device: pipeline.device, precision: pipeline.precision, pictures });
   } finally {
-    process.off('SIGINT', onInterrupt);
     await pipeline.dispose();
   }
 }
 
-async function requestOf(options: SampleOptions, pipeline: Pipeline): Promise<PictureRequest> {
-  const size = sizeOf(options, pipeline.checkpoint.vae!.config.sample_size);
+async function requestOf(options: SampleOptions, { vae }: Checkpoint): Promise<PictureRequest> {
+  const size = sizeOf(options, vae?.config.sample_size ?? DEFAULTS.width);
   return {
     ...size,
     prompt: options.prompt,
@@ -163,23 +183,28 @@ function sizeOf(options: SampleOptions, usual: number): { width: number; height:
   const { width, height, size, aspect } = options;
   const isFree = width !== undefined || height !== undefined;
   if (isFree && (size !== undefined || aspect !== undefined)) {
-    throw new HdmError('bad-usage', 'size', 'give either --size and --aspect, or --width and --height');
+    const problem = '--width and --height leave nothing for --size and --aspect to say';
+    throw new HdmError('bad-usage', 'picture', problem, 'Give one pair or the other');
   }
-  if (!isFree) return sizeFor(size ?? usual, aspect ?? 1);
+  if (!isFree) return sizeFor(size ?? nearestSide(usual), aspect ?? 1);
   return { width: width ?? height!, height: height ?? width! };
 }
 
 async function startingPicture(
-  { initImage, strength, mask }: SampleOptions,
+  { initImage, strength: given, mask }: SampleOptions,
   { width, height }: { width: number; height: number },
 ): Promise<StartingPicture | undefined> {
   if (!initImage) {
-    if (mask)
-      throw new HdmError('bad-usage', '--mask', 'a mask needs a picture', 'Give one with --init-image');
-    return undefined;
+    const alone = mask ? '--mask' : given !== undefined ? '--strength' : undefined;
+    if (!alone) return undefined;
+    throw new HdmError('bad-usage', alone, 'it needs a picture to begin from', 'Give one with --init-image');
   }
   const pixels = await resizeCover(await decodeImage(initImage), width, height);
-  return { pixels, strength, ...optional('mask', mask && (await decodeMask(mask, width, height))) };
+  return {
+    pixels,
+    strength: given ?? STRENGTH,
+    ...optional('mask', mask && (await decodeMask(mask, width, height))),
+  };
 }
 
 /** Everything that made the picture, for its file. */
@@ -200,14 +225,6 @@ function settingsOf(request: PictureRequest, options: SampleOptions, pipeline: P
   };
 }
 
-/** One picture goes where --out says; several, or a folder, get the seed in their name. */
-function pathFor({ out, count }: SampleOptions, seed: number): string {
-  if (existsSync(out) && statSync(out).isDirectory()) return join(out, `hdm-${seed}.png`);
-  if (count === 1) return out;
-  const ending = extname(out);
-  return join(dirname(out), `${basename(out, ending)}-${seed}${ending}`);
-}
-
 function warnOfLongPrompts(pipeline: Pipeline, options: SampleOptions, note: (text: string) => void): void {
   for (const [name, text] of [
     ['prompt', options.prompt],
@@ -218,6 +235,17 @@ function warnOfLongPrompts(pipeline: Pipeline, options: SampleOptions, note: (te
     note(
       `The ${name} has ${counted.tokens} tokens; the model was trained with ${counted.limit}. Nothing is cut.`,
     );
+  }
+}
+
+function warnOfUnusedLayers({ adapters }: Pipeline, note: (text: string) => void): void {
+  for (const { adapter } of adapters) {
+    const { path, changes, unused } = adapter;
+    if (unused.length > 0) {
+      note(
+        `${path}: it changes ${changes.size} weights; ${unused.length} of its layers are not in this model.`,
+      );
+    }
   }
 }
 

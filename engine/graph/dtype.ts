@@ -27,7 +27,9 @@ export const DTYPES = {
 export type DType = keyof typeof DTYPES;
 export type FloatDType = 'f32' | 'f16' | 'bf16';
 
-export const isFloat = (dtype: DType): dtype is FloatDType => DTYPES[dtype].kind === 'float';
+export function isFloat(dtype: DType): dtype is FloatDType {
+  return DTYPES[dtype].kind === 'float';
+}
 
 /** A tensor's numbers outside any device: row-major, `data.length` = product of `shape`. */
 export interface TensorData {

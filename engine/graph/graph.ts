@@ -109,14 +109,10 @@ export interface NamedType {
   readonly shape: Shape;
 }
 
-const notComputed = (kind: string) => (): never => {
-  throw new HdmError('internal', kind, 'it is given, not computed');
-};
-
 export const INPUT: Primitive<NamedType> = {
   name: 'input',
   infer: (_inputs, { dtype, shape }) => ({ dtype, shape }),
-  evaluate: notComputed('input'),
+  evaluate: () => notComputed('input'),
   gradient: null,
   onnx: (emit, _inputs, _node, { name, dtype, shape }) => emit.input(name, dtype, shape),
 };
@@ -124,7 +120,7 @@ export const INPUT: Primitive<NamedType> = {
 export const WEIGHT: Primitive<NamedType> = {
   name: 'weight',
   infer: (_inputs, { dtype, shape }) => ({ dtype, shape }),
-  evaluate: notComputed('weight'),
+  evaluate: () => notComputed('weight'),
   gradient: null,
   onnx: (emit, _inputs, _node, { name }) => emit.weight(name),
 };
@@ -146,4 +142,8 @@ export const CONSTANT: Primitive<{ readonly value: TensorData }> = {
 /** The type of a tensor as text: `f32 [b, 2*h, 64]`. */
 export function formatType({ dtype, shape }: { dtype: DType; shape: Shape }): string {
   return `${dtype} ${formatShape(shape)}`;
+}
+
+function notComputed(kind: string): never {
+  throw new HdmError('internal', kind, 'it is given, not computed');
 }

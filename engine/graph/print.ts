@@ -37,8 +37,13 @@ const SHOWN_NUMBERS = 4;
 /** The first numbers of a constant, and how many there are: `1, 0.5, 0.25, 0.125, … 512 numbers`. */
 function numbers(value: TensorData): string {
   const { length } = value.data;
-  const first = [...toFloat64(value).subarray(0, SHOWN_NUMBERS)].map((number) => Number(number.toPrecision(6)));
-  return length > SHOWN_NUMBERS ? `${first.join(', ')}, … ${length} numbers` : first.join(', ');
+  const shown = Array.from(toFloat64(value).subarray(0, SHOWN_NUMBERS), shorten).join(', ');
+  return length > SHOWN_NUMBERS ? `${shown}, … ${length} numbers` : shown;
+}
+
+/** The number without the digits that a float32 does not have. */
+function shorten(value: number): number {
+  return Number(value.toPrecision(7));
 }
 
 /** Attributes are numbers, words, sizes, and lists and records of them. */
@@ -46,5 +51,6 @@ function format(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(format).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return String(value);
   if ('terms' in value) return formatDim(value as Dim);
-  return `{${Object.entries(value).map(([name, inner]) => `${name}: ${format(inner)}`).join(', ')}}`;
+  const fields = Object.entries(value).map(([name, inner]) => `${name}: ${format(inner)}`);
+  return `{${fields.join(', ')}}`;
 }

@@ -1,44 +1,33 @@
-/** @file What a legal graph is, as a list of rules. Building keeps them; whatever else writes a graph is checked here. */
-import { HdmError } from '../errors.ts';
+/** @file What a legal graph is, as rules. Building keeps them; whatever else writes a graph is checked here. */
+import { HdmError, toHdmError } from '../errors.ts';
 import { namesIn, type Dim } from './dim.ts';
 import { INPUT, WEIGHT, formatType, type Graph, type Tensor } from './graph.ts';
 
 /** Throws `internal` with the first node that breaks a rule, and the rule. */
 export function verifyGraph(graph: Graph): void {
   graph.nodes.forEach((node, position) => {
-    const broken = NODE_RULES.find(({ holds }) => !holds(node, position, graph));
-    if (broken) throw illegal(`node %${position} ${node.op.name}`, broken.rule);
+    const broken = Object.entries(NODE_RULES).find(([, holds]) => !holds(node, position, graph));
+    if (broken) throw illegal(`node %${position} ${node.op.name}`, broken[0]);
   });
   for (const { kind, list, isKind } of NAMED) {
-    for (const [name, tensor] of graph[list]) {
-      const isThere = graph.nodes[tensor.id] === tensor && isKind(tensor);
-      if (!isThere) throw illegal(`${kind} "${name}" %${tensor.id}`, `it names an ${kind} of this graph`);
+    for (const [name, node] of graph[list]) {
+      if (graph.nodes[node.id] === node && isKind(node)) continue;
+      throw illegal(`${kind} "${name}" %${node.id}`, 'it is a node of this graph and of its kind');
     }
   }
 }
 
-interface NodeRule {
-  readonly rule: string;
-  readonly holds: (node: Tensor, position: number, graph: Graph) => boolean;
-}
+type NodeRule = (node: Tensor, position: number, graph: Graph) => boolean;
 
-const NODE_RULES: readonly NodeRule[] = [
-  { rule: 'its id is its position', holds: ({ id }, position) => id === position },
-  { rule: 'it belongs to this graph', holds: (node, _position, graph) => node.graph === graph },
-  {
-    rule: 'its operands are earlier nodes of this graph',
-    holds: ({ inputs }, position, { nodes }) =>
-      inputs.every((input) => input.id < position && nodes[input.id] === input),
-  },
-  {
-    rule: 'its type is what its op infers',
-    holds: (node) => formatType(node) === formatType(node.op.infer(node.inputs, node.attributes)),
-  },
-  {
-    rule: 'every named size is told by an input, where it stands alone or as a plain multiple',
-    holds: (node, _position, graph) => sizesOf(node).flatMap(namesIn).every((name) => isTold(name, graph)),
-  },
-];
+const NODE_RULES: Readonly<Record<string, NodeRule>> = {
+  'its id is its position': ({ id }, position) => id === position,
+  'it belongs to this graph': (node, _position, graph) => node.graph === graph,
+  'its operands are earlier nodes of this graph': ({ inputs }, position, { nodes }) =>
+    inputs.every((input) => input.id < position && nodes[input.id] === input),
+  'its type is what its op infers': (node) => formatType(node) === inferredType(node),
+  'each of its named sizes stands in an input, alone or times a number': (node, _position, graph) =>
+    namesOf(node).every((name) => isTold(name, graph)),
+};
 
 const NAMED = [
   { kind: 'input', list: 'inputs', isKind: ({ op }: Tensor) => op === INPUT },
@@ -46,10 +35,18 @@ const NAMED = [
   { kind: 'output', list: 'outputs', isKind: () => true },
 ] as const;
 
-/** The sizes that a run needs for a node: those of its shape, and those that its attributes name. */
-function sizesOf({ shape, attributes }: Tensor): Dim[] {
+function inferredType({ op, inputs, attributes }: Tensor): string {
+  try {
+    return formatType(op.infer(inputs, attributes));
+  } catch (error) {
+    return toHdmError(error, op.name).message;
+  }
+}
+
+/** The named sizes that a run needs for a node: those of its shape and of its attributes. */
+function namesOf({ shape, attributes }: Tensor): string[] {
   const values = Object.values(attributes ?? {}).flat() as unknown[];
-  return [...shape, ...values.filter(isPolynomial)];
+  return [...shape, ...values.filter(isPolynomial)].flatMap(namesIn);
 }
 
 function isPolynomial(value: unknown): value is Dim {

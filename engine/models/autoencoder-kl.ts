@@ -17,24 +17,38 @@ import type { Weights } from '../weights/weights.ts';
 const count = z.int().positive();
 
 /** config.json of the VAE; the keys are those of diffusers. */
-export const autoencoderConfig = z.object({
-  in_channels: count.default(3),
-  out_channels: count.default(3),
-  latent_channels: count.default(4),
-  block_out_channels: z.array(count).min(1),
-  layers_per_block: count.default(2),
-  norm_num_groups: count.default(32),
-  use_quant_conv: z.boolean().default(true),
-  use_post_quant_conv: z.boolean().default(true),
-  mid_block_add_attention: z.boolean().default(true),
-  /** Side of the pictures it was trained with, in pixels. */
-  sample_size: count.default(1024),
-  scaling_factor: z.number().positive().default(1),
-  shift_factor: z.number().nullable().default(null),
-  /** Statistics of each latent channel; the denoiser works on (latent - mean) / std. */
-  latents_mean: z.array(z.number()).nullable().default(null),
-  latents_std: z.array(z.number().positive()).nullable().default(null),
-});
+export const autoencoderConfig = z
+  .object({
+    in_channels: count.default(3),
+    out_channels: count.default(3),
+    latent_channels: count.default(4),
+    block_out_channels: z.array(count).min(1),
+    layers_per_block: count.default(2),
+    norm_num_groups: count.default(32),
+    use_quant_conv: z.boolean().default(true),
+    use_post_quant_conv: z.boolean().default(true),
+    mid_block_add_attention: z.boolean().default(true),
+    /** Side of the pictures it was trained with, in pixels. */
+    sample_size: count.default(1024),
+    scaling_factor: z.number().positive().default(1),
+    shift_factor: z.number().nullable().default(null),
+    /** Statistics of each latent channel; the denoiser works on (latent - mean) / std. */
+    latents_mean: z.array(z.number()).nullable().default(null),
+    latents_std: z.array(z.number().positive()).nullable().default(null),
+  })
+  .refine(
+    ({ block_out_channels, norm_num_groups }) =>
+      block_out_channels.every((width) => width % norm_num_groups === 0),
+    { path: ['norm_num_groups'], error: 'expected a divisor of all block_out_channels' },
+  )
+  .refine(({ latents_mean, latent_channels }) => !latents_mean || latents_mean.length === latent_channels, {
+    path: ['latents_mean'],
+    error: 'expected one number for each of the latent_channels',
+  })
+  .refine(({ latents_std, latent_channels }) => !latents_std || latents_std.length === latent_channels, {
+    path: ['latents_std'],
+    error: 'expected one number for each of the latent_channels',
+  });
 
 export type AutoencoderConfig = z.infer<typeof autoencoderConfig>;
 

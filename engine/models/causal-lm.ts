@@ -35,6 +35,23 @@ export const causalConfig = z.object({
 
 export type CausalConfig = z.infer<typeof causalConfig>;
 
+/** For `refine`: query heads share key heads evenly, and rotary positions turn pairs of numbers. */
+export function headsFit({ num_attention_heads, num_key_value_heads, head_dim }: CausalConfig): boolean {
+  return num_attention_heads % num_key_value_heads === 0 && head_dim % 2 === 0;
+}
+
+export const HEADS_RULE = {
+  path: ['num_key_value_heads'],
+  error: 'expected a divisor of num_attention_heads, and an even head_dim',
+};
+
+/** For `refine`. */
+export function layersFit({ layer_types, num_hidden_layers }: CausalConfig): boolean {
+  return layer_types === undefined || layer_types.length === num_hidden_layers;
+}
+
+export const LAYERS_RULE = { path: ['layer_types'], error: 'expected one kind for each hidden layer' };
+
 export interface TextInputs {
   /** Token ids [B, T]. */
   readonly ids: Tensor;

@@ -12,6 +12,10 @@ import {
   causalConfig,
   gatedMlp,
   groupedAttention,
+  HEADS_RULE,
+  headsFit,
+  LAYERS_RULE,
+  layersFit,
   residual,
   ropeParameters,
   rotaryTables,
@@ -19,16 +23,21 @@ import {
 } from './causal-lm.ts';
 
 /** config.json of a Gemma3 text model; the keys are those of transformers. */
-export const gemma3Config = causalConfig.extend({
-  model_type: z.literal('gemma3_text'),
-  query_pre_attn_scalar: z.number().positive().default(256),
-  /** Every n-th layer looks at everything, the others through the window; used without layer_types. */
-  sliding_window_pattern: z.int().positive().default(6),
-  rope_theta: z.number().positive().default(1e6),
-  rope_local_base_freq: z.number().positive().default(1e4),
-  rope_scaling: z.object({ factor: z.number().positive() }).nullable().default(null),
-  rope_parameters: z.object({ full_attention: ropeParameters, sliding_attention: ropeParameters }).optional(),
-});
+export const gemma3Config = causalConfig
+  .extend({
+    model_type: z.literal('gemma3_text'),
+    query_pre_attn_scalar: z.number().positive().default(256),
+    /** Every n-th layer looks at everything, the others through the window; used without layer_types. */
+    sliding_window_pattern: z.int().positive().default(6),
+    rope_theta: z.number().positive().default(1e6),
+    rope_local_base_freq: z.number().positive().default(1e4),
+    rope_scaling: z.object({ factor: z.number().positive() }).nullable().default(null),
+    rope_parameters: z
+      .object({ full_attention: ropeParameters, sliding_attention: ropeParameters })
+      .optional(),
+  })
+  .refine(headsFit, HEADS_RULE)
+  .refine(layersFit, LAYERS_RULE);
 
 export type Gemma3Config = z.infer<typeof gemma3Config>;
 

@@ -12,6 +12,10 @@ import {
   causalConfig,
   gatedMlp,
   groupedAttention,
+  HEADS_RULE,
+  headsFit,
+  LAYERS_RULE,
+  layersFit,
   residual,
   ropeParameters,
   rotaryTables,
@@ -19,13 +23,16 @@ import {
 } from './causal-lm.ts';
 
 /** config.json of a Qwen3 model; the keys are those of transformers. */
-export const qwen3Config = causalConfig.extend({
-  model_type: z.literal('qwen3'),
-  rope_theta: z.number().positive().default(1e6),
-  rope_parameters: ropeParameters.optional(),
-  use_sliding_window: z.boolean().default(false),
-  max_window_layers: z.int().nonnegative().default(0),
-});
+export const qwen3Config = causalConfig
+  .extend({
+    model_type: z.literal('qwen3'),
+    rope_theta: z.number().positive().default(1e6),
+    rope_parameters: ropeParameters.optional(),
+    use_sliding_window: z.boolean().default(false),
+    max_window_layers: z.int().nonnegative().default(0),
+  })
+  .refine(headsFit, HEADS_RULE)
+  .refine(layersFit, LAYERS_RULE);
 
 export type Qwen3Config = z.infer<typeof qwen3Config>;
 

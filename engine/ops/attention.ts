@@ -1,9 +1,9 @@
 /** @file Attention and rotary positions. Heads are an axis of their own: [batch, tokens, heads, head size]. */
 import { HdmError } from '../errors.ts';
-import { multiplyDims, sameDim } from '../graph/dim.ts';
-import type { Tensor } from '../graph/graph.ts';
+import { multiplyDims, sameDim, type Dim } from '../graph/dim.ts';
+import { formatType, type Tensor } from '../graph/graph.ts';
 import type { Composite } from '../graph/op.ts';
-import { formatShape, sameShape, type Shape } from '../graph/shape.ts';
+import { requireAxes, sameShape, type Shape } from '../graph/shape.ts';
 import { add, cast, like, mul, sub } from './elementwise.ts';
 import { matmul, swapLastAxes } from './matmul.ts';
 import { broadcastTo, concat, reshape, slice, split, transpose } from './movement.ts';
@@ -15,24 +15,30 @@ interface AttentionAttributes {
 
 export const ATTENTION: Composite<AttentionAttributes> = {
   name: 'attention',
-  infer([q, k, v]) {
-    const [batch, , heads, width] = q!.shape as [number, number, number, number];
-    const isKey = [batch, k!.shape[1]!, heads, width].every((dim, axis) => sameDim(dim, k!.shape[axis]!));
-    if (!isKey || !sameShape(k!.shape, v!.shape)) {
-      const problem = `q ${formatShape(q!.shape)}, k ${formatShape(k!.shape)}, v ${formatShape(v!.shape)} do not fit`;
+  infer([q, k, v, bias]) {
+    requireAxes('attention', q!.shape, ['batch', 'tokens', 'heads', 'head size']);
+    const [batch, queries, heads, width] = q!.shape as [Dim, Dim, Dim, Dim];
+    const keys = k!.shape[1] ?? 1;
+    const areKeys = [k!, v!].every(
+      ({ dtype, shape }) => dtype === q!.dtype && sameShape(shape, [batch, keys, heads, width]),
+    );
+    if (!areKeys) {
+      const problem = `q ${formatType(q!)}, k ${formatType(k!)}, v ${formatType(v!)} do not fit`;
       throw new HdmError('bad-shape', 'attention', problem, 'All are [batch, tokens, heads, head size]');
+    }
+    if (bias && !stretchesTo(bias.shape, [batch, heads, queries, keys], 2)) {
+      const problem = `bias ${formatType(bias)} does not fit q ${formatType(q!)} and k ${formatType(k!)}`;
+      throw new HdmError('bad-shape', 'attention', problem, 'It is [batch or 1, heads or 1, queries, keys]');
     }
     return { dtype: q!.dtype, shape: q!.shape };
   },
   compose([q, k, v, bias], { scale }) {
-    const [queries, keys, values] = [q!, k!, v!].map((x) => transpose(x, [0, 2, 1, 3])) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    const products = matmul(mul(queries, like(queries, scale)), swapLastAxes(keys)); // [B, H, T, S]
+    const headsFirst = (x: Tensor): Tensor => transpose(x, [0, 2, 1, 3]); // [B, H, T, D]
+    const scaled = mul(headsFirst(q!), like(q!, scale));
+    const products = matmul(scaled, swapLastAxes(headsFirst(k!))); // [B, H, T, S]
     const scores = bias ? add(cast(products, 'f32'), cast(bias, 'f32')) : products;
-    return transpose(matmul(cast(softmax(scores), values.dtype), values), [0, 2, 1, 3]);
+    const mixed = matmul(cast(softmax(scores), v!.dtype), headsFirst(v!));
+    return transpose(mixed, [0, 2, 1, 3]);
   },
   onnx(emit, [q, k, v, bias], node, { scale }) {
     const [heads, width] = node.shape.slice(2) as [number, number];
@@ -58,14 +64,10 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, scale: number, bias?:
 /** Grouped-query attention: every key head serves `times` query heads. [B, S, H, D] → [B, S, H·times, D]. */
 export function repeatHeads(x: Tensor, times: number): Tensor {
   if (times === 1) return x;
-  const [batch, tokens, heads, width] = x.shape as [number, number, number, number];
-  const spread = broadcastTo(reshape(x, [batch, tokens, heads, 1, width]), [
-    batch,
-    tokens,
-    heads,
-    times,
-    width,
-  ]);
+  requireAxes('repeatHeads', x.shape, ['batch', 'tokens', 'heads', 'head size']);
+  const [batch, tokens, heads, width] = x.shape as [Dim, Dim, number, Dim];
+  const apart = reshape(x, [batch, tokens, heads, 1, width]);
+  const spread = broadcastTo(apart, [batch, tokens, heads, times, width]);
   return reshape(spread, [batch, tokens, heads * times, width]);
 }
 
@@ -77,17 +79,14 @@ interface RotaryAttributes {
 export const ROTATE: Composite<RotaryAttributes> = {
   name: 'rotate',
   infer([x, cosine, sine]) {
-    const [batch, tokens, heads, width] = x!.shape as [number, number, number, number];
-    const expected = [batch, tokens, heads, width / 2];
-    const fits = cosine!.shape.every((dim, axis) => dim === 1 || sameDim(dim, expected[axis]!));
-    if (cosine!.shape.length !== 4 || !fits || !sameShape(cosine!.shape, sine!.shape)) {
-      const problem = `angles ${formatShape(cosine!.shape)} do not fit ${formatShape(x!.shape)}`;
-      throw new HdmError(
-        'bad-shape',
-        'rotate',
-        problem,
-        'Angles are [batch, tokens, heads or 1, head size / 2]',
-      );
+    requireAxes('rotate', x!.shape, ['batch', 'tokens', 'heads', 'head size']);
+    const [width] = x!.shape.slice(-1) as [number];
+    const pairs = [...x!.shape.slice(0, 3), width / 2];
+    const fits = stretchesTo(cosine!.shape, pairs, 3) && sameShape(cosine!.shape, sine!.shape);
+    if (!fits || width % 2 !== 0 || cosine!.dtype !== x!.dtype || sine!.dtype !== x!.dtype) {
+      const problem = `cosine ${formatType(cosine!)} and sine ${formatType(sine!)} do not fit ${formatType(x!)}`;
+      const advice = 'They are [batch or 1, tokens or 1, heads or 1, head size / 2]';
+      throw new HdmError('bad-shape', 'rotate', problem, advice);
     }
     return { dtype: x!.dtype, shape: x!.shape };
   },
@@ -116,7 +115,7 @@ export const ROTATE: Composite<RotaryAttributes> = {
       table(sine!, node.inputs[2]!),
     ];
     const attributes = {
-      interleaved: pairs === 'interleaved' ? 1 : 0,
+      interleaved: Number(pairs === 'interleaved'),
       num_heads: 1,
       rotary_embedding_dim: 0,
     };
@@ -133,7 +132,11 @@ export function rotate(x: Tensor, cosine: Tensor, sine: Tensor, pairs: RotaryAtt
   return x.graph.add(ROTATE, [x, cosine, sine], { pairs });
 }
 
-export const ATTENTION_OPS = [ATTENTION, ROTATE];
+/** Is `shape` the `full` one but for axes of size 1 among the first `free`? */
+function stretchesTo(shape: Shape, full: Shape, free: number): boolean {
+  if (shape.length !== full.length) return false;
+  return shape.every((dim, axis) => (axis < free && dim === 1) || sameDim(dim, full[axis]!));
+}
 
 function unzip(x: Tensor): [Tensor, Tensor] {
   const width = x.shape[3] as number;

@@ -2,9 +2,9 @@
 import { HdmError } from '../errors.ts';
 import { addDims, divideDims, multiplyDims, sameDim, type Dim } from '../graph/dim.ts';
 import { f32 } from '../graph/dtype.ts';
-import type { Tensor } from '../graph/graph.ts';
+import { formatType, type Tensor } from '../graph/graph.ts';
 import type { Composite, Primitive } from '../graph/op.ts';
-import { formatShape } from '../graph/shape.ts';
+import { requireAxes, sameShape } from '../graph/shape.ts';
 import { broadcastTo, reshape } from './movement.ts';
 
 interface ConvAttributes {
@@ -15,17 +15,16 @@ interface ConvAttributes {
 
 export const CONV2D: Primitive<ConvAttributes> = {
   name: 'conv2d',
-  infer([x, weight], { stride, padding: [before, after] }) {
+  infer([x, weight, bias], { stride, padding: [before, after] }) {
+    requireAxes('conv2d', x!.shape, ['batch', 'channels', 'height', 'width']);
+    requireAxes('conv2d', weight!.shape, ['outputs', 'inputs', 'height', 'width']);
     const [batch, channels, height, width] = x!.shape as [Dim, Dim, Dim, Dim];
     const [outputs, inputs, tall, wide] = weight!.shape as [number, number, number, number];
-    if (x!.shape.length !== 4 || weight!.shape.length !== 4 || !sameDim(channels, inputs)) {
-      const problem = `weight ${formatShape(weight!.shape)} does not fit ${formatShape(x!.shape)}`;
-      throw new HdmError(
-        'bad-shape',
-        'conv2d',
-        problem,
-        'It must be [outputs, channels of x, height, width]',
-      );
+    const odd = [weight!, bias!].find(({ dtype }) => dtype !== x!.dtype);
+    if (odd || !sameDim(channels, inputs) || !sameShape(bias!.shape, [outputs])) {
+      const problem = `weight ${formatType(weight!)} and bias ${formatType(bias!)} do not fit ${formatType(x!)}`;
+      const advice = 'They must be [outputs, channels of x, height, width] and [outputs]';
+      throw new HdmError('bad-shape', 'conv2d', problem, advice);
     }
     const along = (length: Dim, kernel: number): Dim => {
       const room = addDims(length, before + after - kernel);
@@ -42,7 +41,7 @@ export const CONV2D: Primitive<ConvAttributes> = {
         ? 0
         : x!.data[((b * channels + c) * rows + row) * columns + column]!;
     const window = (b: number, o: number, row: number, column: number): number => {
-      let total = bias?.data[o] ?? 0;
+      let total = bias!.data[o]!;
       for (let tap = 0; tap < channels * tall * wide; tap++) {
         const [c, i, j] = [Math.floor(tap / (tall * wide)), Math.floor(tap / wide) % tall, tap % wide];
         const value = pixel(b, c, row * stride + i - before, column * stride + j - before);
@@ -70,6 +69,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor, attributes: Conv
 export const UPSAMPLE: Composite<null> = {
   name: 'upsample',
   infer([x]) {
+    requireAxes('upsample', x!.shape, ['batch', 'channels', 'height', 'width']);
     const [batch, channels, height, width] = x!.shape as [Dim, Dim, Dim, Dim];
     return { dtype: x!.dtype, shape: [batch, channels, multiplyDims(height, 2), multiplyDims(width, 2)] };
   },

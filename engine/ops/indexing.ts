@@ -3,7 +3,7 @@ import { HdmError } from '../errors.ts';
 import { multiplyDims, sameDim } from '../graph/dim.ts';
 import { formatType, type Tensor } from '../graph/graph.ts';
 import type { Primitive } from '../graph/op.ts';
-import { count, formatShape, sameShape } from '../graph/shape.ts';
+import { count, elements, formatShape, sameShape } from '../graph/shape.ts';
 import { add, mul } from './elementwise.ts';
 import { dimension, range, reshape, zeros } from './movement.ts';
 
@@ -17,13 +17,13 @@ export const GATHER: Primitive<null> = {
   },
   evaluate([table, index], _attributes, output) {
     const row = count(table!.shape.slice(1));
-    index!.data.forEach((from, to) =>
-      output.data.set(table!.data.subarray(from * row, (from + 1) * row), to * row),
-    );
+    index!.data.forEach((from, to) => {
+      output.data.set(table!.data.subarray(from * row, (from + 1) * row), to * row);
+    });
   },
   gradient(g, node) {
     const [table, index] = node.inputs as [Tensor, Tensor];
-    const rows = index.shape.reduce(multiplyDims, 1);
+    const rows = elements(index.shape);
     const updates = reshape(g, [rows, ...table.shape.slice(1)]);
     return [scatter(zeros(g, table.shape), reshape(index, [rows]), updates, 'add'), undefined];
   },
@@ -42,10 +42,11 @@ interface ScatterAttributes {
 export const SCATTER: Primitive<ScatterAttributes> = {
   name: 'scatter',
   infer([x, index, updates]) {
-    const expected = [...index!.shape, ...x!.shape.slice(1)];
-    if (index!.dtype !== 'i64' || index!.shape.length !== 1 || !sameShape(expected, updates!.shape)) {
-      const problem = `rows ${formatShape(updates!.shape)} at ${formatType(index!)} do not fit ${formatShape(x!.shape)}`;
-      throw new HdmError('bad-shape', 'scatter', problem);
+    const areNumbers = index!.dtype === 'i64' && index!.shape.length === 1;
+    const areRows = sameShape(updates!.shape, [...index!.shape, ...x!.shape.slice(1)]);
+    if (!areNumbers || !areRows || updates!.dtype !== x!.dtype) {
+      const problem = `rows ${formatType(updates!)} at ${formatType(index!)} do not fit ${formatType(x!)}`;
+      throw new HdmError('bad-shape', 'scatter', problem, 'Rows are [count, ...row], their numbers [count]');
     }
     return { dtype: x!.dtype, shape: x!.shape };
   },
@@ -83,14 +84,9 @@ export function gatherTokens(x: Tensor, index: Tensor): Tensor {
 /** x [B, T, D] with its tokens at index [B, K] replaced by updates [B, K, D]. */
 export function replaceTokens(x: Tensor, index: Tensor, updates: Tensor): Tensor {
   const numbers = rowNumbers(x, index);
-  const rows = numbers.shape.reduce(multiplyDims, 1);
-  const changed = scatter(
-    rowsOf(x),
-    reshape(numbers, [rows]),
-    reshape(updates, [rows, ...x.shape.slice(2)]),
-    'replace',
-  );
-  return reshape(changed, x.shape);
+  const rows = elements(index.shape);
+  const newRows = reshape(updates, [rows, ...x.shape.slice(2)]);
+  return reshape(scatter(rowsOf(x), reshape(numbers, [rows]), newRows, 'replace'), x.shape);
 }
 
 function rowsOf(x: Tensor): Tensor {
@@ -107,5 +103,3 @@ function rowNumbers(x: Tensor, index: Tensor): Tensor {
   const starts = mul(range(x.graph, batch!, 'i64'), dimension(x.graph, tokens!));
   return add(index, reshape(starts, [batch!, 1]));
 }
-
-export const INDEXING_OPS = [GATHER, SCATTER];

@@ -1,6 +1,6 @@
 /** @file Matrix products. */
 import { HdmError } from '../errors.ts';
-import { sameDim } from '../graph/dim.ts';
+import { sameDim, type Dim } from '../graph/dim.ts';
 import { formatType, type Tensor } from '../graph/graph.ts';
 import type { Composite, Primitive } from '../graph/op.ts';
 import { broadcastShapes, elements, sameShape, stretchIndex } from '../graph/shape.ts';
@@ -11,9 +11,10 @@ import { sumTo } from './reduce.ts';
 export const MATMUL: Primitive<null> = {
   name: 'matmul',
   infer([a, b]) {
-    const [m, k] = a!.shape.slice(-2);
-    const [inner, n] = b!.shape.slice(-2);
-    if (n === undefined || m === undefined || !sameDim(k!, inner!) || a!.dtype !== b!.dtype) {
+    const [m, k] = a!.shape.slice(-2) as [Dim, Dim];
+    const [inner, n] = b!.shape.slice(-2) as [Dim, Dim];
+    const areMatrices = a!.shape.length >= 2 && b!.shape.length >= 2 && a!.dtype === b!.dtype;
+    if (!areMatrices || !sameDim(k, inner)) {
       const problem = `cannot multiply ${formatType(a!)} with ${formatType(b!)}`;
       const advice = 'The last axis must equal the other’s second to last';
       throw new HdmError('bad-shape', 'matmul', problem, advice);
@@ -58,7 +59,8 @@ export const LINEAR: Composite<null> = {
   name: 'linear',
   infer([x, weight, bias]) {
     const [outputs, inputs] = weight!.shape;
-    if (weight!.shape.length !== 2 || !sameDim(inputs!, x!.shape.at(-1)!) || weight!.dtype !== x!.dtype) {
+    const isMatrix = weight!.shape.length === 2 && weight!.dtype === x!.dtype;
+    if (!isMatrix || x!.shape.length === 0 || !sameDim(inputs!, x!.shape.at(-1)!)) {
       const problem = `weight ${formatType(weight!)} does not fit ${formatType(x!)}`;
       throw new HdmError('bad-shape', 'linear', problem, 'It must be [outputs, last axis of x]');
     }

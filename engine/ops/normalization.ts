@@ -2,9 +2,9 @@
 import { HdmError } from '../errors.ts';
 import { multiplyDims } from '../graph/dim.ts';
 import { f32 } from '../graph/dtype.ts';
-import type { Tensor } from '../graph/graph.ts';
-import type { Composite } from '../graph/op.ts';
-import { formatShape, sameShape, type Shape } from '../graph/shape.ts';
+import { formatType, type Tensor } from '../graph/graph.ts';
+import type { Composite, TensorType } from '../graph/op.ts';
+import { requireAxes, sameShape, type Shape } from '../graph/shape.ts';
 import { add, cast, div, exp, like, mul, sqrt, sub } from './elementwise.ts';
 import { reshape } from './movement.ts';
 import { largest, mean, sum } from './reduce.ts';
@@ -58,11 +58,14 @@ interface Groups {
 export const GROUP_NORM: Composite<Groups> = {
   name: 'groupNorm',
   infer([x, weight, bias], { groups }) {
-    const channels = x!.shape[1]!;
-    const parameters: Shape = [channels];
-    const isSplit = typeof channels === 'number' && channels % groups === 0;
-    if (!isSplit || !sameShape(weight!.shape, parameters) || !sameShape(bias!.shape, parameters)) {
-      const problem = `${formatShape(x!.shape)} with weight ${formatShape(weight!.shape)} in ${groups} groups`;
+    requireAxes('groupNorm', x!.shape, ['batch', 'channels', 'height', 'width']);
+    const channels = x!.shape[1] as number;
+    const fits = [weight!, bias!].every(
+      ({ dtype, shape }) => dtype === x!.dtype && sameShape(shape, [channels]),
+    );
+    if (!fits || channels % groups !== 0) {
+      const [scale, shift] = [formatType(weight!), formatType(bias!)];
+      const problem = `weight ${scale} and bias ${shift} do not fit ${formatType(x!)} in ${groups} groups`;
       throw new HdmError('bad-shape', 'groupNorm', problem, 'Channels must be a multiple of the groups');
     }
     return { dtype: x!.dtype, shape: x!.shape };
@@ -75,12 +78,11 @@ export const GROUP_NORM: Composite<Groups> = {
   // Instance norm over one "channel" per group is the group norm without its weight and bias.
   onnx(emit, [x, weight, bias], node, { groups, epsilon }) {
     const column = emit.shape([node.shape[1]!, 1, 1]);
-    const ones = emit.cast(emit.constant(f32([groups], new Float32Array(groups).fill(1))), 'f32', node.dtype);
-    const zeros = emit.cast(emit.constant(f32([groups], new Float32Array(groups))), 'f32', node.dtype);
+    const perGroup = (value: number): string =>
+      emit.cast(emit.constant(f32([groups], new Float32Array(groups).fill(value))), 'f32', node.dtype);
     const grouped = emit.node('Reshape', [x!, emit.shape(groupedShape(node.shape, groups))]);
-    const normal = emit.node('InstanceNormalization', [grouped, ones, zeros], {
-      epsilon: emit.float(epsilon),
-    });
+    const attributes = { epsilon: emit.float(epsilon) };
+    const normal = emit.node('InstanceNormalization', [grouped, perGroup(1), perGroup(0)], attributes);
     const whole = emit.node('Reshape', [normal, emit.shape(node.shape)]);
     const scaled = emit.node('Mul', [whole, emit.node('Reshape', [weight!, column])]);
     return emit.node('Add', [scaled, emit.node('Reshape', [bias!, column])]);
@@ -101,8 +103,11 @@ export const SOFTMAX: Composite<null> = {
     return cast(div(powers, sum(powers, [-1])), x!.dtype);
   },
   // y (g - sum(g y))
-  gradient: (g, y) => [mul(y, sub(g, sum(mul(g, y), [-1])))],
-  onnx: (emit, [x], node) => {
+  gradient(upstream, node) {
+    const [g, y] = [cast(upstream, 'f32'), cast(node, 'f32')];
+    return [cast(mul(y, sub(g, sum(mul(g, y), [-1]))), node.dtype)];
+  },
+  onnx(emit, [x], node) {
     const wide = emit.node('Softmax', [emit.cast(x!, node.dtype, 'f32')], { axis: -1 });
     return emit.cast(wide, 'f32', node.dtype);
   },
@@ -112,8 +117,6 @@ export const SOFTMAX: Composite<null> = {
 export function softmax(x: Tensor): Tensor {
   return x.graph.add(SOFTMAX, [x], null);
 }
-
-export const NORMALIZATION_OPS = [RMS_NORM, LAYER_NORM, GROUP_NORM, SOFTMAX];
 
 /** (x - mean) / standard deviation. */
 function standardize(x: Tensor, axes: readonly number[], epsilon: number): Tensor {
@@ -130,11 +133,11 @@ function perChannel(parameter: Tensor): Tensor {
   return reshape(parameter, [parameter.shape[0]!, 1, 1]);
 }
 
-function normType(name: string, [x, ...parameters]: readonly Tensor[]) {
-  const expected: Shape = [x!.shape.at(-1)!];
+function normType(name: string, [x, ...parameters]: readonly Tensor[]): TensorType {
+  const expected = x!.shape.slice(-1);
   const odd = parameters.find(({ shape, dtype }) => !sameShape(shape, expected) || dtype !== x!.dtype);
   if (odd) {
-    const problem = `a parameter ${odd.dtype} ${formatShape(odd.shape)} does not fit ${x!.dtype} ${formatShape(x!.shape)}`;
+    const problem = `a parameter ${formatType(odd)} does not fit ${formatType(x!)}`;
     throw new HdmError('bad-shape', name, problem, 'It must have the size of the last axis');
   }
   return { dtype: x!.dtype, shape: x!.shape };

@@ -13,6 +13,7 @@ import {
 } from '../models/autoencoder-kl.ts';
 import type { Program, Runtime } from '../runtime/runtime.ts';
 import { graphWeights } from '../weights/weights.ts';
+import { requireNumbers } from './numbers.ts';
 import { inTiles, type Plane } from './tiles.ts';
 
 /** A latent in the units of the denoiser: (value - mean) / std for each channel. */
@@ -40,20 +41,16 @@ export async function openAutoencoder(
   const decode = await compileDecoder(runtime, part, precision);
   let encode: Promise<Program> | undefined;
   return {
-    async decode(latent) {
-      const planes = { channels, ...latent, data: toVaeUnits(latent.data, config) };
-      const image = await inTiles(planes, { channels: config.out_channels, scale }, async (tile) => {
-        const { image: part } = await decode.run({ latent: batchOfOne(tile) });
-        return toFloat32(part!);
-      });
-      return toPixels(image);
-    },
+    decode: (latent) =>
+      decodeLatent(decode, config, { ...latent, data: toVaeUnits(latent.data, config) }, (image) =>
+        requireNumbers(image, part, 'the decoded picture'),
+      ),
     async encode(pixels) {
       encode ??= compileEncoder(runtime, part, precision);
       const program = await encode;
       const planes = await inTiles(fromPixels(pixels), { channels, scale: 1 / scale }, async (tile) => {
         const { mean } = await program.run({ image: batchOfOne(tile) });
-        return toFloat32(mean!);
+        return requireNumbers(toFloat32(mean!), part, 'the encoded picture');
       });
       return { ...planes, data: fromVaeUnits(planes.data, config) };
     },
@@ -62,6 +59,22 @@ export async function openAutoencoder(
       await (await encode)?.dispose();
     },
   };
+}
+
+/** Pixels of a latent in the units of the VAE. `check` sees the numbers that become pixels. */
+export async function decodeLatent(
+  program: Program,
+  config: AutoencoderConfig,
+  latent: Latent,
+  check = (image: Float32Array): Float32Array => image,
+): Promise<Pixels> {
+  const plane = { channels: config.latent_channels, ...latent };
+  const result = { channels: config.out_channels, scale: latentScale(config) };
+  const image = await inTiles(plane, result, async (tile) => {
+    const { image: part } = await program.run({ latent: batchOfOne(tile) });
+    return check(toFloat32(part!));
+  });
+  return toPixels(image);
 }
 
 async function compileDecoder(

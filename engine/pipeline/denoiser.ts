@@ -1,6 +1,5 @@
 /** @file The denoiser of one picture: XUT with its prompt, its camera and guidance, as one velocity function. */
 import type { ModelPart } from '../checkpoints/checkpoint.ts';
-import { HdmError } from '../errors.ts';
 import { f32, i64, toFloat32, type FloatDType, type TensorData } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { applyCamera, positionMap, toTokenGrid } from '../models/positions.ts';
@@ -10,6 +9,7 @@ import { chooseSorted } from '../sampling/noise.ts';
 import type { Denoiser } from '../sampling/samplers.ts';
 import { adaptWeight, type Adapter } from '../weights/adapters.ts';
 import { graphWeights } from '../weights/weights.ts';
+import { requireNumbers } from './numbers.ts';
 import type { PictureRequest } from './request.ts';
 
 export interface ActiveAdapter {
@@ -48,11 +48,12 @@ export interface Contexts {
  */
 export function guidedDenoiser(
   program: Program,
-  config: XutConfig,
+  transformer: ModelPart<XutConfig>,
   contexts: Contexts | undefined,
   request: PictureRequest,
-  positions = cameraPositions(config, request),
+  positions = cameraPositions(transformer.config, request),
 ): Denoiser {
+  const { config } = transformer;
   const { height, width } = latentSize(request);
   const { guidanceScale: scale, guidanceInterval, treadGuidance, seed } = request;
   const tokens = (height * width) / config.patch_size ** 2;
@@ -80,7 +81,7 @@ export function guidedDenoiser(
       ...kept(rate, step),
     };
     const { velocity: v } = await program.run(inputs);
-    return requireNumbers(toFloat32(v!), step);
+    return requireNumbers(toFloat32(v!), transformer, `what the model computed in step ${step}`);
   };
 
   return async (x, t, step) => {
@@ -105,12 +106,4 @@ export function latentSize({ width, height }: { width: number; height: number })
   height: number;
 } {
   return { width: width / 8, height: height / 8 };
-}
-
-function requireNumbers(values: Float32Array, step: number): Float32Array {
-  if (values.every(Number.isFinite)) return values;
-  const problem = `the model computed NaN or infinity at step ${step}`;
-  const advice =
-    'Its weights may be damaged (`hdm-studio inspect` finds NaN), or the precision too small: use f32';
-  throw new HdmError('bad-number', 'denoiser', problem, advice);
 }

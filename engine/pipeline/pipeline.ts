@@ -1,5 +1,5 @@
 /** @file A model made ready to draw: from a request to pixels. */
-import { missingParts, openCheckpoint, type Checkpoint, type Elsewhere } from '../checkpoints/checkpoint.ts';
+import { missingParts, type Checkpoint } from '../checkpoints/checkpoint.ts';
 import { HdmError } from '../errors.ts';
 import type { FloatDType, TensorData } from '../graph/dtype.ts';
 import type { Pixels } from '../image/pixels.ts';
@@ -10,12 +10,13 @@ import { sampleTimes } from '../sampling/schedules.ts';
 import { openAdapter, type AdapterChoice } from '../weights/adapters.ts';
 import { openAutoencoder, type Autoencoder, type Latent } from './autoencoder.ts';
 import { compileDenoiser, guidedDenoiser, latentSize, STREAMS, type ActiveAdapter } from './denoiser.ts';
+import { requireFit } from './fit.ts';
 import { fitPreview, previewPixels, type PreviewFactors } from './preview.ts';
 import { checkRequest, type PictureRequest } from './request.ts';
 import { blendPixels, keepOutside, noised } from './starting-picture.ts';
 import { openTextEncoder, type TextEncoder } from './text-encoder.ts';
 
-export interface PipelineOptions extends Elsewhere {
+export interface PipelineOptions {
   readonly adapters?: readonly AdapterChoice[];
   /** Default: what the device does best. */
   readonly precision?: FloatDType;
@@ -50,6 +51,7 @@ export interface Pipeline {
   readonly checkpoint: Checkpoint;
   readonly device: string;
   readonly precision: FloatDType;
+  readonly adapters: readonly ActiveAdapter[];
   /** Tokens of a prompt beside what the model was trained with; `undefined` for models without text. */
   countTokens(text: string): { readonly tokens: number; readonly limit: number } | undefined;
   /** Context [1, L, width] of a prompt. Throws for models without text. */
@@ -58,18 +60,20 @@ export interface Pipeline {
   dispose(): Promise<void>;
 }
 
-/** Opens the model at `path` and makes it ready on a device. Throws `bad-model` naming what is missing. */
+/** Makes a model ready on a device. Throws `bad-model` naming what is missing or does not fit. */
 export async function openPipeline(
   runtime: Runtime,
-  path: string,
+  checkpoint: Checkpoint,
   options: PipelineOptions = {},
 ): Promise<Pipeline> {
-  const checkpoint = openCheckpoint(path, options);
+  const { path } = checkpoint;
   const missing = missingParts(checkpoint);
   if (missing.length > 0) {
-    const advice = 'Give it with --text-encoder, --tokenizer or --vae';
+    const options = missing.map((part) => `--${part.toLowerCase().replace(' ', '-')}`);
+    const advice = `Give it with ${options.join(' and ')}`;
     throw new HdmError('bad-model', path, `the model has no ${missing.join(' and no ')}`, advice);
   }
+  requireFit(checkpoint);
   const precision = options.precision ?? runtime.precision;
   const adapters = openAdapters(options.adapters ?? [], checkpoint);
   const [text, denoiser, autoencoder] = await Promise.all([
@@ -84,6 +88,7 @@ export async function openPipeline(
     checkpoint,
     device: runtime.device,
     precision,
+    adapters,
     countTokens: (prompt) => text?.count(prompt),
     encodePrompt(prompt) {
       if (text) return text.encode(prompt);
@@ -119,7 +124,7 @@ async function generate(parts: Parts, request: PictureRequest, hooks: Hooks): Pr
     negative: await text.encode(request.negativePrompt),
   };
   const denoise = interruptible(
-    guidedDenoiser(parts.denoiser, config, contexts, request, hooks.positions),
+    guidedDenoiser(parts.denoiser, checkpoint.transformer, contexts, request, hooks.positions),
     hooks.signal,
   );
   const tokens = (size.height * size.width) / config.patch_size ** 2;
@@ -143,6 +148,7 @@ async function generate(parts: Parts, request: PictureRequest, hooks: Hooks): Pr
   const latent = { ...size, data: await SAMPLERS[request.sampler](denoise, x, times, onStep) };
   throwIfCancelled(hooks.signal);
   const pixels = await autoencoder.decode(latent);
+  throwIfCancelled(hooks.signal);
   return { latent, pixels: request.from?.mask ? blendPixels(request.from, pixels) : pixels };
 }
 

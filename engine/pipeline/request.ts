@@ -54,6 +54,11 @@ export const DEFAULTS = {
 
 const GRID = 16;
 const [SMALLEST, LARGEST] = [64, 2048];
+const SIDE_RULE = `a multiple of ${GRID} from ${SMALLEST} to ${LARGEST}`;
+const SIDE_ADVICE = '1024 is a good size for the released model';
+const MOST_STEPS = 1000;
+const [SMALLEST_ZOOM, LARGEST_ZOOM] = [0.01, 100];
+const LARGEST_SHIFT = 10;
 
 interface Rule {
   readonly isMet: (request: PictureRequest) => boolean;
@@ -65,6 +70,11 @@ const RULES: readonly Rule[] = [
   sideRule('width'),
   sideRule('height'),
   {
+    isMet: ({ steps }) => Number.isInteger(steps) && steps >= 1 && steps <= MOST_STEPS,
+    problem: ({ steps }) => `the steps must be a whole number from 1 to ${MOST_STEPS}, got ${steps}`,
+    advice: '16 to 32 are usual',
+  },
+  {
     isMet: ({ guidanceScale }) => Number.isFinite(guidanceScale) && Math.abs(guidanceScale) <= 100,
     problem: ({ guidanceScale }) => `the guidance scale must be a number up to 100, got ${guidanceScale}`,
     advice: '1 to 5 is usual',
@@ -73,6 +83,7 @@ const RULES: readonly Rule[] = [
     isMet: ({ guidanceInterval: [start, end] }) => start >= 0 && start <= end && end <= 1,
     problem: ({ guidanceInterval }) =>
       `the guidance interval must rise within 0..1, got ${guidanceInterval.join('..')}`,
+    advice: '0..1 is always, 0.2..0.9 leaves out the ends',
   },
   {
     isMet: ({ sampler }) => Object.hasOwn(SAMPLERS, sampler),
@@ -85,17 +96,24 @@ const RULES: readonly Rule[] = [
     advice: `Choose one of: ${Object.keys(SCHEDULES).join(', ')}`,
   },
   {
+    isMet: ({ schedule: { shift = 1 } }) => shift > 0 && Number.isFinite(shift),
+    problem: ({ schedule }) => `the shift of the schedule must be above 0, got ${schedule.shift}`,
+    advice: '1 is none, up to 4 is usual',
+  },
+  {
     isMet: ({ seed }) => Number.isSafeInteger(seed) && seed >= 0,
     problem: ({ seed }) =>
       `the seed must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${seed}`,
+    advice: 'Several pictures count up from the first one',
   },
   {
     isMet: ({ camera: { xShift, yShift, zoom } }) =>
-      [xShift, yShift, zoom].every(Number.isFinite) &&
-      zoom > 0 &&
-      Math.max(Math.abs(xShift), Math.abs(yShift)) <= 10,
+      zoom >= SMALLEST_ZOOM &&
+      zoom <= LARGEST_ZOOM &&
+      [xShift, yShift].every((shift) => Math.abs(shift) <= LARGEST_SHIFT),
     problem: ({ camera: { xShift, yShift, zoom } }) =>
-      `zoom must be above 0 and shifts within -10..10, got zoom ${zoom}, shifts ${xShift} and ${yShift}`,
+      `zoom must be within ${SMALLEST_ZOOM}..${LARGEST_ZOOM} and shifts within -${LARGEST_SHIFT}..${LARGEST_SHIFT}, ` +
+      `got zoom ${zoom}, shifts ${xShift} and ${yShift}`,
     advice: 'Zoom 0.5 to 2 and shifts within -1..1 are usual',
   },
   {
@@ -106,6 +124,7 @@ const RULES: readonly Rule[] = [
   {
     isMet: ({ from }) => !from || (from.strength > 0 && from.strength <= 1),
     problem: ({ from }) => `the strength must be above 0 and at most 1, got ${from?.strength}`,
+    advice: '0.3 to 0.8 is usual',
   },
   {
     isMet: ({ from, width, height }) =>
@@ -122,21 +141,36 @@ export function checkRequest(request: PictureRequest): void {
   if (broken) throw new HdmError('bad-usage', 'picture', broken.problem(request), broken.advice);
 }
 
-/** The size on the grid with about the area of `side` squared and the ratio of width to height. */
+/**
+ * The size on the grid with about the area of `side` squared and the ratio of width to height. Throws `bad-usage`
+ * when a side is too short or too long.
+ */
 export function sizeFor(side: number, ratio: number): { width: number; height: number } {
-  const fit = (length: number): number =>
-    Math.min(LARGEST, Math.max(SMALLEST, Math.round(length / GRID) * GRID));
-  return { width: fit(side * Math.sqrt(ratio)), height: fit(side / Math.sqrt(ratio)) };
+  const [width, height] = [onGrid(side * Math.sqrt(ratio)), onGrid(side / Math.sqrt(ratio))];
+  if (isSide(side) && isSide(width) && isSide(height)) return { width, height };
+  const problem = isSide(side)
+    ? `with this ratio a side is shorter than ${SMALLEST} or longer than ${LARGEST} pixels`
+    : `the size must be ${SIDE_RULE}, got ${side}`;
+  throw new HdmError('bad-usage', 'picture', problem, isSide(side) ? 'Choose another ratio' : SIDE_ADVICE);
+}
+
+/** The side on the grid that is nearest to `length` pixels. */
+export function nearestSide(length: number): number {
+  return Math.min(LARGEST, Math.max(SMALLEST, onGrid(length)));
+}
+
+function onGrid(length: number): number {
+  return Math.round(length / GRID) * GRID;
+}
+
+function isSide(length: number): boolean {
+  return Number.isInteger(length) && length % GRID === 0 && length >= SMALLEST && length <= LARGEST;
 }
 
 function sideRule(side: 'width' | 'height'): Rule {
   return {
-    isMet: (request) => {
-      const length = request[side];
-      return Number.isInteger(length) && length % GRID === 0 && length >= SMALLEST && length <= LARGEST;
-    },
-    problem: (request) =>
-      `the ${side} must be a multiple of ${GRID} from ${SMALLEST} to ${LARGEST}, got ${request[side]}`,
-    advice: `${GRID * Math.round(1024 / GRID)} is a good size for the released model`,
+    isMet: (request) => isSide(request[side]),
+    problem: (request) => `the ${side} must be ${SIDE_RULE}, got ${request[side]}`,
+    advice: SIDE_ADVICE,
   };
 }

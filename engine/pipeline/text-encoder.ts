@@ -1,6 +1,7 @@
 /** @file Prompts to context: the hidden states that the denoiser reads. */
 import type { Checkpoint, ContextRule, ModelPart, TextEncoderConfig } from '../checkpoints/checkpoint.ts';
-import { i64, type FloatDType, type TensorData } from '../graph/dtype.ts';
+import { HdmError } from '../errors.ts';
+import { i64, toFloat32, type FloatDType, type TensorData } from '../graph/dtype.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import { textInputs, type TextInputs } from '../models/causal-lm.ts';
 import { gemma3 } from '../models/gemma3.ts';
@@ -8,6 +9,7 @@ import { qwen3 } from '../models/qwen3.ts';
 import type { Program, Runtime } from '../runtime/runtime.ts';
 import { openTokenizer, tokenizePrompt, type PromptTokens, type Tokenizer } from '../text/tokenizer.ts';
 import { graphWeights, type Weights } from '../weights/weights.ts';
+import { requireNumbers } from './numbers.ts';
 
 export interface TextEncoder {
   /** Context [1, L, width] of a prompt. */
@@ -26,11 +28,10 @@ export async function openTextEncoder(
   checkpoint: Checkpoint,
   precision: FloatDType,
 ): Promise<TextEncoder> {
-  const [tokenizer, program] = await Promise.all([
-    openTokenizer(checkpoint.tokenizer!),
-    compileTextEncoder(runtime, checkpoint.textEncoder!, precision),
-  ]);
-  return textEncoder(tokenizer, program, checkpoint.context);
+  const part = checkpoint.textEncoder!;
+  const tokenizer = knownTokens(openTokenizer(checkpoint.tokenizer!), checkpoint);
+  const program = await compileTextEncoder(runtime, part, precision);
+  return textEncoder(tokenizer, program, part, checkpoint.context);
 }
 
 /** The last hidden state, by the kind of model. */
@@ -55,13 +56,31 @@ async function compileTextEncoder(
   return runtime.compile(graph, weights);
 }
 
-function textEncoder(tokenizer: Tokenizer, program: Program, rule: ContextRule): TextEncoder {
+/** The tokenizer, which throws `bad-model` for a token that the text encoder does not know. */
+function knownTokens(tokenizer: Tokenizer, { tokenizer: folder, textEncoder }: Checkpoint): Tokenizer {
+  const size = textEncoder!.config.vocab_size;
+  const checked = (ids: number[]): number[] => {
+    const stranger = ids.find((id) => id >= size);
+    if (stranger === undefined) return ids;
+    const problem = `it gives the token ${stranger}, but the text encoder knows only ${size}`;
+    throw new HdmError('bad-model', folder!, problem, 'Use the tokenizer that belongs to the text encoder');
+  };
+  return { encode: (text) => checked(tokenizer.encode(text)), padId: checked([tokenizer.padId])[0]! };
+}
+
+function textEncoder(
+  tokenizer: Tokenizer,
+  program: Program,
+  part: ModelPart<TextEncoderConfig>,
+  rule: ContextRule,
+): TextEncoder {
   const known = new Map<string, TensorData>();
   return {
     async encode(text) {
       const remembered = known.get(text);
       if (remembered) return remembered;
       const context = await encodeTokens(program, tokenizePrompt(tokenizer, text, rule));
+      requireNumbers(toFloat32(context), part, 'what the text encoder made of the prompt');
       if (known.size >= REMEMBERED) known.delete(known.keys().next().value!);
       known.set(text, context);
       return context;

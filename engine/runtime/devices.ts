@@ -1,11 +1,17 @@
 /** @file The devices a graph can run on: which are here, and which is best. */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { listSupportedBackends } from 'onnxruntime-node';
 import { z } from 'zod';
 import { HdmError } from '../errors.ts';
+import { size } from '../graph/dim.ts';
+import { convert, f32 } from '../graph/dtype.ts';
+import { Graph } from '../graph/graph.ts';
+import { transpose } from '../ops/movement.ts';
 import { onnxRuntime, type OnnxProvider } from './onnx/runtime.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -45,18 +51,35 @@ export async function openRuntime(name: string): Promise<ChosenRuntime> {
     );
   }
   if (name !== 'auto') {
-    const isBundled = name === 'cpu' || bundledProviders().includes(name);
-    if (isBundled) return { runtime: onnxRuntime(name), reason: 'as asked' };
-    const problem = `ONNX Runtime has no ${name} on ${process.platform}`;
+    const problem = obstacleFor(name);
+    if (!problem) return { runtime: onnxRuntime(name), reason: 'as asked' };
     throw new HdmError('device', `device ${name}`, problem, 'Run `hdm-studio devices` to see what is here');
   }
   const reports = await probeDevices();
   const best = reports
     .filter(({ speed }) => speed !== undefined && speed > 1)
     .sort((a, b) => b.speed! - a.speed!)[0];
-  if (best) return { runtime: onnxRuntime(best.device), reason: best.reason };
+  if (best) return { runtime: await runtimeFor(best.device), reason: best.reason };
   const reason = reports.map((report) => `${report.device}: ${report.reason}`).join('; ');
   return { runtime: onnxRuntime('cpu'), reason: reason || 'there is no GPU provider on this system' };
+}
+
+/** The runtime of a device, in float32 where the device cannot compute in float16. */
+async function runtimeFor(device: OnnxProvider): Promise<Runtime> {
+  const runtime = onnxRuntime(device);
+  if (runtime.precision === 'f32') return runtime;
+  const graph = new Graph();
+  const x = graph.input('x', 'f16', [size('n'), 2]);
+  // A transpose has no other place to go: arithmetic would be moved to the CPU in silence.
+  graph.output('y', transpose(x, [1, 0]));
+  try {
+    const program = await runtime.compile(graph, new Map());
+    await program.run({ x: convert(f32([2, 2], [1, 2, 3, 4]), 'f16') });
+    await program.dispose();
+    return runtime;
+  } catch {
+    return onnxRuntime(device, 'f32'); // if it cannot do that either, its own error says why
+  }
 }
 
 /** Every device of this build of ONNX Runtime, tried. The CPU, which always works, comes first. */
@@ -78,7 +101,7 @@ function bundledProviders(): OnnxProvider[] {
 }
 
 async function probe(device: OnnxProvider): Promise<DeviceReport> {
-  const obstacle = device === 'webgpu' ? missingDriver() : undefined;
+  const obstacle = obstacleFor(device);
   if (obstacle) return { device, isAvailable: false, reason: obstacle };
   try {
     const options = { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
@@ -89,6 +112,22 @@ async function probe(device: OnnxProvider): Promise<DeviceReport> {
   } catch (error) {
     return { device, isAvailable: false, reason: failure(error) };
   }
+}
+
+/** Why a device cannot work here, as far as a look at the files tells; to try it would only give noise. */
+function obstacleFor(device: OnnxProvider): string | undefined {
+  if (device === 'cpu') return undefined;
+  if (!bundledProviders().includes(device)) return `ONNX Runtime has no ${device} on ${process.platform}`;
+  if (device === 'webgpu') return missingDriver();
+  return device === 'cuda' ? missingCudaLibrary() : undefined;
+}
+
+/** The package of ONNX Runtime comes without CUDA; its installer can fetch it. */
+function missingCudaLibrary(): string | undefined {
+  const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  const library = /onnxruntime_providers_cuda\.(so|dll)$/;
+  const files = readdirSync(join(root, 'bin'), { recursive: true, encoding: 'utf8' });
+  return files.some((file) => library.test(file)) ? undefined : 'its ONNX Runtime library is not installed';
 }
 
 /** WebGPU needs Vulkan on Linux; without any driver a probe is of no use. */

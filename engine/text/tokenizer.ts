@@ -1,9 +1,11 @@
 /** @file Prompts to token ids, with the tokenizer files of the model. Nothing is fetched. */
-import { AutoTokenizer, env, type PreTrainedTokenizer } from '@huggingface/transformers';
-import { resolve } from 'node:path';
-import { HdmError, toHdmError } from '../errors.ts';
-
-env.allowRemoteModels = false;
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { PreTrainedTokenizer } from '@huggingface/transformers';
+import { z } from 'zod';
+import { readJson } from '../checkpoints/tensors.ts';
+import { HdmError } from '../errors.ts';
+import { MAX_CONTEXT } from '../models/xut.ts';
 
 export interface Tokenizer {
   /** Token ids of a text, without special tokens or a chat template. */
@@ -27,26 +29,47 @@ export interface PromptTokens {
 }
 
 /** The tokenizer in `folder` (tokenizer.json, tokenizer_config.json). Throws `bad-model` when it is unusable. */
-export async function openTokenizer(folder: string): Promise<Tokenizer> {
-  const tokenizer = await load(folder);
+export function openTokenizer(folder: string): Tokenizer {
+  const [file, configFile] = [join(folder, 'tokenizer.json'), join(folder, 'tokenizer_config.json')];
+  const config = existsSync(configFile) ? readJson(configFile, tokenizerConfig) : {};
+  const tokenizer = construct(file, readJson(file, z.looseObject({})), config);
   const padId = tokenizer.pad_token_id ?? tokenizer.eos_token_id;
   if (padId === undefined || padId === null) {
-    throw new HdmError(
-      'bad-model',
-      folder,
-      'the tokenizer has no padding token',
-      'Check tokenizer_config.json',
-    );
+    const problem = 'it is missing, or names no padding token that tokenizer.json knows';
+    throw new HdmError('bad-model', configFile, problem, 'Copy both files from the model again');
   }
-  return { encode: (text) => tokenizer.encode(text, { add_special_tokens: false }), padId };
+  return { encode: (text) => encode(tokenizer, text), padId };
 }
+
+/** A token, or a description of it. */
+const token = z
+  .union([z.string(), z.looseObject({ content: z.string() })])
+  .nullish()
+  .transform((value) => (typeof value === 'object' ? value?.content : value));
+
+const tokenizerConfig = z
+  .looseObject({
+    bos_token: token,
+    eos_token: token,
+    unk_token: token,
+    sep_token: token,
+    pad_token: token,
+    cls_token: token,
+    mask_token: token,
+  })
+  .transform((config) => ({ ...config, chat_template: undefined })); // not used, so it cannot be wrong
 
 /**
  * Ids and mask of a prompt. An empty prompt is one padding token that is looked at. Padding stays in the context,
- * as in training; a prompt longer than `length` is never cut (reference of the released model §5).
+ * as in training; a prompt longer than `length` is never cut (reference of the released model §5). Throws
+ * `bad-usage` for one that is longer than any memory.
  */
 export function tokenizePrompt(tokenizer: Tokenizer, text: string, rule: PaddingRule): PromptTokens {
   const encoded = tokenizer.encode(text);
+  if (encoded.length > MAX_CONTEXT) {
+    const problem = `it has ${encoded.length} tokens, at most ${MAX_CONTEXT} can be read`;
+    throw new HdmError('bad-usage', 'prompt', problem, 'Shorten it');
+  }
   const seen = encoded.length > 0 ? encoded : [tokenizer.padId];
   const padding = rule.padding === 'max_length' ? Math.max(0, rule.length - seen.length) : 0;
   return {
@@ -56,17 +79,17 @@ export function tokenizePrompt(tokenizer: Tokenizer, text: string, rule: Padding
   };
 }
 
-async function load(folder: string): Promise<PreTrainedTokenizer> {
+function construct(file: string, json: object, config: object): PreTrainedTokenizer {
   try {
-    return await AutoTokenizer.from_pretrained(resolve(folder), { local_files_only: true });
+    const tokenizer = new PreTrainedTokenizer(json, config);
+    encode(tokenizer, 'a test'); // some damage shows only here
+    return tokenizer;
   } catch (error) {
-    const { message } = toHdmError(error, folder, 'bad-model');
-    throw new HdmError(
-      'bad-model',
-      folder,
-      `the tokenizer cannot be read (${message})`,
-      'Download it again',
-      error,
-    );
+    const problem = 'it is damaged, or of a kind that is not known here';
+    throw new HdmError('bad-model', file, problem, 'Copy it from the model again', error);
   }
+}
+
+function encode(tokenizer: PreTrainedTokenizer, text: string): number[] {
+  return tokenizer.encode(text, { add_special_tokens: false });
 }

@@ -115,8 +115,8 @@ function lokrForms(): Algorithm[] {
 const PREFIXES = ['lycoris_model_', 'lycoris_', 'lora_unet_', 'lora_transformer_', 'diffusion_model_'];
 
 /**
- * Opens an adapter for a model with the given weights. Throws `bad-model` when it fits no layer, is of a kind we
- * do not know, or has another shape than the layer.
+ * Opens an adapter for a model with the given weights. Throws `bad-model` when it fits no layer or is of a kind we
+ * do not know, `bad-number` when it holds NaN or infinity.
  */
 export function openAdapter(
   path: string,
@@ -135,6 +135,7 @@ export function openAdapter(
       unused.push(written);
       continue;
     }
+    requireNumbers(path, written, tensors);
     for (const algorithm of algorithmsOf(path, written, tensors)) {
       const name = `${layer}.${algorithm.target}`;
       algorithms.add(algorithm.name);
@@ -142,7 +143,8 @@ export function openAdapter(
     }
   }
   if (changes.size === 0) {
-    const problem = `none of its ${unused.length} layers is in this model (the first is "${unused[0] ?? 'none'}")`;
+    const first = unused.length > 0 ? ` (the first is "${unused[0]!.slice(0, 100)}")` : '';
+    const problem = `none of its ${unused.length} layers is in this model${first}`;
     throw new HdmError('bad-model', path, problem, 'Use an adapter that was trained for HDM');
   }
   return { path, algorithms: [...algorithms], changes, unused };
@@ -174,7 +176,10 @@ function changeOf({ path }: Adapter, { algorithm, tensors }: Change, name: strin
     return graph.constant({ dtype: 'f32', shape: tensor.shape, data: toFloat32(tensor) });
   };
   try {
-    return reshape(algorithm.change(parts), shape);
+    const made = algorithm.change(parts);
+    // As many numbers in other rows would pass for the weight, but mean nothing.
+    if (made.shape[0] !== shape[0]) throw new HdmError('bad-shape', name, 'it has other rows');
+    return reshape(made, shape);
   } catch (error) {
     const made = [...tensors].map(([suffix, tensor]) => `${suffix} ${formatShape(tensor.shape)}`).join(', ');
     const problem = `${algorithm.name} tensors ${made} do not fit weight "${name}" ${formatShape(shape)}`;
@@ -200,8 +205,8 @@ function tensorsByLayer(path: string): Map<string, Map<string, TensorData>> {
   const layers = new Map<string, Map<string, TensorData>>();
   for (const [name, tensor] of readTensors(openSafetensors(path))) {
     // Layer names have no dot: the first one ends them.
-    const dot = name.indexOf('.');
-    const [layer, suffix] = [name.slice(0, dot), name.slice(dot + 1)];
+    const [layer, ...rest] = name.split('.') as [string, ...string[]];
+    const suffix = rest.join('.');
     const known = layers.get(layer) ?? new Map<string, TensorData>();
     layers.set(layer, known.set(suffix, tensor));
   }
@@ -215,13 +220,23 @@ function algorithmsOf(path: string, layer: string, tensors: ReadonlyMap<string, 
   );
   for (const suffix of fitting.flatMap((algorithm) => algorithm.suffixes)) suffixes.delete(suffix);
   if (fitting.length > 0 && suffixes.size === 0) return fitting;
-  const problem = `layer "${layer}" has tensors of a kind that is not known here: ${[...suffixes].join(', ')}`;
+  const strangers = [...suffixes].slice(0, 5).join(', ') || 'none that changes a weight';
+  const problem = `layer "${layer}" has tensors of a kind that is not known here: ${strangers}`;
   throw new HdmError(
     'bad-model',
     path,
     problem,
     'LoRA, LoHa and LoKr are known, without DoRA or Tucker parts',
   );
+}
+
+function requireNumbers(path: string, layer: string, tensors: ReadonlyMap<string, TensorData>): void {
+  for (const [suffix, tensor] of tensors) {
+    const numbers = toFloat32(tensor);
+    if (numbers.length > 0 && numbers.every(Number.isFinite)) continue;
+    const problem = `the tensor "${layer}.${suffix}" is empty or holds NaN or infinity`;
+    throw new HdmError('bad-number', path, problem, 'The adapter is damaged: get it again, or another one');
+  }
 }
 
 /** alpha / rank, or 1 for full matrices. */

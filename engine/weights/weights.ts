@@ -1,6 +1,6 @@
 /** @file How a model asks for its weights: by the names of the released files, with the shapes it expects. */
 import { HdmError } from '../errors.ts';
-import type { FloatDType } from '../graph/dtype.ts';
+import { isFloat, type FloatDType } from '../graph/dtype.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import { formatShape, sameShape } from '../graph/shape.ts';
 import { cast } from '../ops/elementwise.ts';
@@ -39,12 +39,21 @@ export function graphWeights(
     const source = sources.get(name);
     if (!source) {
       const advice = 'The file is incomplete, or its config.json belongs to another model';
-      throw new HdmError('bad-model', `weight "${name}"`, 'it is missing', advice);
+      throw new HdmError('bad-model', placeOf(sources), `the weight "${name}" is missing`, advice);
+    }
+    if (!isFloat(source.dtype)) {
+      const problem = `expected floating-point numbers in the weight "${name}", got ${source.dtype}`;
+      throw new HdmError('bad-model', placeOf(sources), problem, 'Use the model as f32, f16 or bf16');
     }
     if (!sameShape(source.shape, shape)) {
-      const problem = `expected ${formatShape(shape)} by the config, the file has ${formatShape(source.shape)}`;
-      const advice = 'Use the config.json that belongs to the file';
-      throw new HdmError('bad-model', `weight "${name}"`, problem, advice);
+      const [expected, found] = [formatShape(shape), formatShape(source.shape)];
+      const problem = `expected the weight "${name}" as ${expected} by the config, got ${found}`;
+      throw new HdmError(
+        'bad-model',
+        placeOf(sources),
+        problem,
+        'Use the config.json that belongs to the file',
+      );
     }
     return graph.weight(name, source.dtype, source.shape);
   }
@@ -65,4 +74,10 @@ export function declaredWeights(
   };
   build(graph, scoped(''));
   return declared;
+}
+
+/** For messages: the file of the weights. */
+function placeOf(sources: WeightSources): string {
+  const file = [...sources.values()].find(({ place }) => place.kind === 'file')?.place;
+  return file?.kind === 'file' ? file.path : 'weights in memory';
 }

@@ -36,9 +36,12 @@ const ORT_TYPES: Record<DType, ort.Tensor.Type> = {
   bool: 'bool',
 };
 
-/** ONNX Runtime with one provider. */
-export function onnxRuntime(provider: OnnxProvider): Runtime {
-  const { precision, unfused } = PROVIDERS[provider];
+/** ONNX Runtime with one provider, computing in what that does best if nothing else is asked for. */
+export function onnxRuntime(
+  provider: OnnxProvider,
+  precision: FloatDType = PROVIDERS[provider].precision,
+): Runtime {
+  const { unfused } = PROVIDERS[provider];
   const fuses = (op: Composite): boolean => !unfused.includes(op.name);
   return {
     device: provider,
