@@ -2,7 +2,7 @@
  * @file Opens a model in any layout it is passed around in: a diffusers folder, a single file, ComfyUI's prefixes;
  * text encoder, VAE and tokenizer inside, beside or elsewhere. Only headers and configs are read here.
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { HdmError } from '../errors.ts';
@@ -125,8 +125,14 @@ function required(set: TensorSet | undefined, path: string, part: Part): TensorS
 function layoutOf(path: string): Checkpoint['layout'] {
   if (!existsSync(path)) throw new HdmError('disk', path, 'no such file or folder', 'Check the path');
   if (!statSync(path).isDirectory()) return 'single file';
-  const isDiffusers = existsSync(join(path, 'model_index.json')) || existsSync(join(path, 'transformer'));
+  // model_index.json alone does not tell: beside a single file it says how prompts are padded.
+  const isIndexOnly = existsSync(join(path, 'model_index.json')) && !holdsTensors(path);
+  const isDiffusers = isIndexOnly || existsSync(join(path, 'transformer'));
   return isDiffusers ? 'diffusers folder' : 'folder of files';
+}
+
+function holdsTensors(folder: string): boolean {
+  return readdirSync(folder).some((file) => extname(file) === '.safetensors');
 }
 
 /** The config beside the weights, else in the file's metadata; what neither says, the shapes tell. */
@@ -175,10 +181,10 @@ function autoencoderOf(vae: TensorSet, whole: TensorSet | undefined): Autoencode
     const source = whole?.tensors.get(name) ?? vae.tensors.get(name);
     return source && Array.from(toFloat32(readWeight(source)));
   };
-  const statistics = {
-    latents_mean: config.latents_mean ?? statistic('vae_mean') ?? RELEASED_STATISTICS.mean,
-    latents_std: config.latents_std ?? statistic('vae_std') ?? RELEASED_STATISTICS.std,
-  };
+  const mean = config.latents_mean ?? statistic('vae_mean') ?? RELEASED_STATISTICS.mean;
+  const std = config.latents_std ?? statistic('vae_std') ?? RELEASED_STATISTICS.std;
+  // A config and a file can say the same in more or fewer digits; float32 is what the model was trained with.
+  const statistics = { latents_mean: mean.map(Math.fround), latents_std: std.map(Math.fround) };
   return checkJson({ ...config, ...statistics }, autoencoderConfig, vae.path);
 }
 

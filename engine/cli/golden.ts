@@ -49,6 +49,8 @@ export interface GoldenFile {
   readonly model?: string;
 }
 
+const AGAIN = 'Get the file again';
+
 type Checker = (golden: GoldenFile) => Promise<Comparison[]>;
 
 /** Float32 sums in another order differ by about this much of the largest number, and at least by this. */
@@ -202,7 +204,7 @@ function positionsFor(
     });
   }
   if (kind === 'bounding_box' || kind === 'unit_area') return positionMap(kind, height, width);
-  throw new HdmError('bad-file', name, 'this kind of position map is not known');
+  throw new HdmError('bad-file', name, 'this kind of position map is not known', AGAIN);
 }
 
 /** LyCORIS' merged weights; see `Scaling` in adapters.ts for what is special about them. */
@@ -346,7 +348,7 @@ function output(golden: GoldenFile, name: string): TensorData {
 function named({ file, tensors }: GoldenFile, name: string): TensorData {
   const tensor = tensors.get(name);
   if (tensor) return tensor;
-  throw new HdmError('bad-file', file.path, `a golden file of its kind needs the tensor "${name}"`);
+  throw new HdmError('bad-file', file.path, `a golden file of its kind needs the tensor "${name}"`, AGAIN);
 }
 
 function weightsOf({ tensors }: GoldenFile): Map<string, WeightSource> {
@@ -364,12 +366,12 @@ function configOf<T>(golden: GoldenFile, schema: z.ZodType<T>): T {
 
 function parseMetadata<T>({ file }: GoldenFile, key: string, schema: z.ZodType<T>): T {
   const text = file.metadata[key];
-  if (text === undefined) throw new HdmError('bad-file', file.path, `its metadata has no "${key}"`);
+  if (text === undefined) throw new HdmError('bad-file', file.path, `its metadata has no "${key}"`, AGAIN);
   try {
     return checkJson(JSON.parse(text), schema, `${file.path} ${key}`);
   } catch (error) {
     if (error instanceof HdmError) throw error;
-    throw new HdmError('bad-file', file.path, `its metadata "${key}" is no JSON`, '', error);
+    throw new HdmError('bad-file', file.path, `its metadata "${key}" is no JSON`, AGAIN, error);
   }
 }
 

@@ -36,6 +36,6 @@ export async function hdmStudio(...args: readonly string[]): Promise<Outcome> {
 export function refusal({ code, stdout, stderr }: Outcome, expectedCode: 1 | 2): string {
   expect({ code, stdout }).toEqual({ code: expectedCode, stdout: '' });
   expect(stderr).toMatch(/^[^\n]+: [^\n]+\. [^\n]+\.\n$/);
-  expect(stderr).not.toMatch(/internal error|node_modules|undefined|\bat .*:\d+:\d+|zod|onnx/i);
+  expect(stderr).not.toMatch(/internal error|node_modules|undefined|\bat .*:\d+:\d+|zod|onnxruntime/i);
   return stderr.trimEnd();
 }

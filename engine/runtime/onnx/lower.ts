@@ -2,7 +2,7 @@
 import { dirname, basename } from 'node:path';
 import { HdmError } from '../../errors.ts';
 import { factors, formatDim, type Dim } from '../../graph/dim.ts';
-import { DTYPES, i64, type DType, type TensorData, type TypedArray } from '../../graph/dtype.ts';
+import { DTYPES, i64, isFloat, type DType, type TensorData, type TypedArray } from '../../graph/dtype.ts';
 import { expandGraph, type Graph, type Tensor } from '../../graph/graph.ts';
 import { isComposite, type Composite, type Primitive } from '../../graph/op.ts';
 import { count, formatShape, type Shape } from '../../graph/shape.ts';
@@ -25,14 +25,22 @@ export interface OnnxModel {
   readonly folder: string | undefined;
 }
 
-/** `graph` as an ONNX model. `fuses` tells which composite ops the provider runs in one piece. */
+/** What a provider can do. */
+export interface Abilities {
+  /** Which composite ops it runs in one piece; default: all that have a fused lowering. */
+  readonly fuses?: (op: Composite) => boolean;
+  /** Whether it can hold weights in half precision; if not, they are widened when they are loaded. */
+  readonly holdsHalf?: boolean;
+}
+
+/** `graph` as an ONNX model. */
 export function lowerToOnnx(
   graph: Graph,
   weights: WeightSources,
-  fuses: (op: Composite) => boolean = () => true,
+  { fuses = () => true, holdsHalf = true }: Abilities = {},
 ): OnnxModel {
   const expanded = expandGraph(graph, (op) => op.onnx !== undefined && fuses(op));
-  const lowering = new Lowering(expanded, weights);
+  const lowering = new Lowering(expanded, weights, holdsHalf);
   const names = new Map<Tensor, string>();
   for (const node of reachable(expanded)) {
     const inputs = node.inputs.map((input) => names.get(input)!);
@@ -56,6 +64,7 @@ function reachable(graph: Graph): Tensor[] {
 class Lowering implements OnnxEmitter {
   readonly #graph: Graph;
   readonly #weights: WeightSources;
+  readonly #holdsHalf: boolean;
   readonly #folder: string | undefined;
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
@@ -65,9 +74,10 @@ class Lowering implements OnnxEmitter {
   readonly #known = new Map<string, string>();
   #counter = 0;
 
-  constructor(graph: Graph, weights: WeightSources) {
+  constructor(graph: Graph, weights: WeightSources, holdsHalf: boolean) {
     this.#graph = graph;
     this.#weights = weights;
+    this.#holdsHalf = holdsHalf;
     this.#folder = commonFolder(graph, weights);
   }
 
@@ -119,13 +129,14 @@ class Lowering implements OnnxEmitter {
   }
 
   input(name: string, dtype: DType, shape: Shape): string {
-    this.#inputs.push(valueInfo(name, dtype, shape));
-    return name;
+    this.#inputs.push(valueInfo(name, atBorder(dtype), shape));
+    return this.cast(name, atBorder(dtype), dtype);
   }
 
-  output(name: string, value: string, tensor: Tensor): void {
-    this.#nodes.push({ input: [value], output: [name], opType: 'Identity', domain: '', attribute: [] });
-    this.#outputs.push(valueInfo(name, tensor.dtype, tensor.shape));
+  output(name: string, value: string, { dtype, shape }: Tensor): void {
+    const wide = this.cast(value, dtype, atBorder(dtype));
+    this.#nodes.push({ input: [wide], output: [name], opType: 'Identity', domain: '', attribute: [] });
+    this.#outputs.push(valueInfo(name, atBorder(dtype), shape));
   }
 
   weight(name: string, rows?: { readonly start: number; readonly length: number }): string {
@@ -136,19 +147,11 @@ class Lowering implements OnnxEmitter {
       const dims = rows ? [rows.length, ...shape.slice(1)] : shape;
       const row = count(shape.slice(1));
       const first = rows ? rows.start * row : 0;
-      if (place.kind === 'memory') {
-        return this.#initializer({
-          dtype,
-          shape: dims,
-          data: place.data.subarray(first, first + count(dims)),
-        });
-      }
-      const { bytes, onnx: dataType } = DTYPES[dtype];
-      const location = basename(place.path);
-      const tensor = { name: this.#fresh(), dims, dataType };
-      const range = { offset: place.offset + first * bytes, sizeBytes: count(dims) * bytes };
-      this.#initializers.push(externalTensor(tensor, { location, ...range }));
-      return tensor.name;
+      const stored =
+        place.kind === 'memory'
+          ? this.#initializer({ dtype, shape: dims, data: place.data.subarray(first, first + count(dims)) })
+          : this.#external(dtype, dims, place.path, place.offset + first * DTYPES[dtype].bytes);
+      return isFloat(dtype) && !this.#holdsHalf ? this.cast(stored, dtype, 'f32') : stored;
     });
   }
 
@@ -197,6 +200,14 @@ class Lowering implements OnnxEmitter {
     return name;
   }
 
+  #external(dtype: DType, dims: readonly number[], path: string, offset: number): string {
+    const { bytes, onnx: dataType } = DTYPES[dtype];
+    const tensor = { name: this.#fresh(), dims, dataType };
+    const place = { location: basename(path), offset, sizeBytes: count(dims) * bytes };
+    this.#initializers.push(externalTensor(tensor, place));
+    return tensor.name;
+  }
+
   #once(key: string, make: () => string): string {
     const known = this.#known.get(key);
     if (known) return known;
@@ -208,6 +219,11 @@ class Lowering implements OnnxEmitter {
   #fresh(): string {
     return `_${this.#counter++}`;
   }
+}
+
+/** Half precision crosses the border between JavaScript and ONNX Runtime as float32. */
+export function atBorder(dtype: DType): DType {
+  return isFloat(dtype) ? 'f32' : dtype;
 }
 
 /** ONNX Runtime reads weights from one folder only; a file elsewhere must be loaded into memory first. */

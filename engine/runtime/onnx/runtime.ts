@@ -2,12 +2,12 @@
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { HdmError } from '../../errors.ts';
-import { DTYPES, type DType, type FloatDType, type TensorData } from '../../graph/dtype.ts';
-import type { Graph } from '../../graph/graph.ts';
+import { convert, DTYPES, type DType, type FloatDType, type TensorData } from '../../graph/dtype.ts';
+import type { Graph, Tensor as GraphTensor } from '../../graph/graph.ts';
 import type { Composite } from '../../graph/op.ts';
 import { bindSizes } from '../bind.ts';
 import type { Program, Runtime, Values, WeightSources } from '../runtime.ts';
-import { lowerToOnnx } from './lower.ts';
+import { atBorder, lowerToOnnx } from './lower.ts';
 
 export type OnnxProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
 
@@ -26,15 +26,15 @@ const PROVIDERS: Record<OnnxProvider, ProviderFacts> = {
   coreml: { precision: 'f16', unfused: [] },
 };
 
-const ORT_TYPES: Record<DType, ort.Tensor.Type> = {
+const ORT_TYPES = {
   f32: 'float32',
-  f16: 'float16',
-  bf16: 'uint16',
   i64: 'int64',
   i32: 'int32',
   u8: 'uint8',
   bool: 'bool',
-};
+} as const satisfies Partial<Record<DType, ort.Tensor.Type>>;
+
+type BorderDType = keyof typeof ORT_TYPES;
 
 /** ONNX Runtime with one provider, computing in what that does best if nothing else is asked for. */
 export function onnxRuntime(
@@ -43,11 +43,12 @@ export function onnxRuntime(
 ): Runtime {
   const { unfused } = PROVIDERS[provider];
   const fuses = (op: Composite): boolean => !unfused.includes(op.name);
+  const holdsHalf = provider === 'cpu' || precision !== 'f32';
   return {
     device: provider,
     precision,
     async compile(graph: Graph, weights: WeightSources): Promise<Program> {
-      const model = lowerToOnnx(graph, weights, fuses);
+      const model = lowerToOnnx(graph, weights, { fuses, holdsHalf });
       const session = await createSession(model.bytes, provider, model.folder);
       return {
         run: (inputs) => runSession(session, graph, inputs, provider),
@@ -87,18 +88,24 @@ async function runSession(
   const results = await session.run(feeds).catch((error: unknown) => {
     throw deviceError(provider, error);
   });
-  return Object.fromEntries([...graph.outputs.keys()].map((name) => [name, fromOrt(results[name]!)]));
+  return Object.fromEntries(
+    [...graph.outputs].map(([name, tensor]) => [name, fromOrt(results[name]!, tensor)] as const),
+  );
 }
 
-function toOrt({ dtype, shape, data }: TensorData): ort.Tensor {
-  return new ort.Tensor(ORT_TYPES[dtype], data as never, shape as number[]);
+function toOrt(value: TensorData): ort.Tensor {
+  const { dtype, shape, data } = convert(value, atBorder(value.dtype));
+  return new ort.Tensor(ORT_TYPES[dtype as BorderDType], data as never, shape as number[]);
 }
 
-function fromOrt(tensor: ort.Tensor): TensorData {
-  const dtype = (Object.keys(DTYPES) as DType[]).find((name) => ORT_TYPES[name] === tensor.type);
-  if (!dtype) throw new HdmError('internal', 'onnx runtime', `unexpected result format ${tensor.type}`);
+function fromOrt(tensor: ort.Tensor, { dtype }: GraphTensor): TensorData {
+  const border = atBorder(dtype);
+  if (tensor.type !== ORT_TYPES[border as BorderDType]) {
+    throw new HdmError('internal', 'onnx runtime', `expected a result of ${border}, got ${tensor.type}`);
+  }
   const { buffer, byteOffset, length } = tensor.data as Uint8Array<ArrayBuffer>;
-  return { dtype, shape: tensor.dims, data: new DTYPES[dtype].array(buffer, byteOffset, length) };
+  const data = new DTYPES[border].array(buffer, byteOffset, length);
+  return convert({ dtype: border, shape: tensor.dims, data }, dtype);
 }
 
 function deviceError(provider: OnnxProvider, error: unknown): HdmError {

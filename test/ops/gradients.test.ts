@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import { gradients } from '../../engine/gradient.ts';
+import { f32, i64, isFloat, toFloat64, type TensorData } from '../../engine/graph/dtype.ts';
+import { Graph, type Tensor } from '../../engine/graph/graph.ts';
+import { verifyGraph } from '../../engine/graph/verify.ts';
+import { conv2d } from '../../engine/ops/convolution.ts';
+import { add, cast, exp, less, mul, where } from '../../engine/ops/elementwise.ts';
+import { gather } from '../../engine/ops/indexing.ts';
+import { softmax } from '../../engine/ops/normalization.ts';
+import { largest, mean, sum } from '../../engine/ops/reduce.ts';
+import { onnxRuntime } from '../../engine/runtime/onnx/runtime.ts';
+import { evaluateGraph } from '../../engine/runtime/reference.ts';
+import type { Values } from '../../engine/runtime/runtime.ts';
+import { expectAllclose, looser, TOLERANCES } from '../helpers/allclose.ts';
+import { CASES } from './cases/all.ts';
+import { buildCase, dataOf, float, valuesOf, type Case } from './cases/case.ts';
+
+const STEP = 1e-5;
+const RUNTIME = onnxRuntime('cpu');
+const DIFFERENTIABLE = CASES.filter((example) => !example.noGradient && buildLoss(example).inputs.length > 0);
+
+describe('the gradient of each case', () => {
+  it.each(named(DIFFERENTIABLE))('%s is that of finite differences', (_name, example) => {
+    const plain = buildLoss(example);
+    plain.graph.output('loss', plain.loss);
+    const { graph, values } = withGradients(example);
+    verifyGraph(graph);
+    for (const [name, gradient] of evaluateGraph(graph, values)) {
+      expectAllclose(
+        gradient,
+        differences(plain.graph, values, name.slice('to '.length)),
+        TOLERANCES.differences,
+        `gradient ${name}`,
+      );
+    }
+  });
+
+  it.each(named(DIFFERENTIABLE))('%s runs on ONNX Runtime', async (_name, example) => {
+    const { graph, values } = withGradients(example);
+    const tolerance = looser(TOLERANCES.gradient32, example.tolerance);
+    const program = await RUNTIME.compile(graph, new Map());
+    const results = await program.run(values);
+    await program.dispose();
+    for (const [name, gradient] of evaluateGraph(graph, values)) {
+      expectAllclose(results[name]!, gradient, tolerance, `gradient ${name}`);
+    }
+  });
+});
+
+describe('gradients', () => {
+  it('adds up the ways from a tensor to the loss', () => {
+    const { graph, x } = vector();
+    const [gradient] = gradients(sum(add(mul(x, x), add(x, x)), [0]), [x]);
+    expect(valueOf(graph, gradient!, { x: f32([2], [3, -1]) })).toEqual([8, 0]);
+  });
+
+  it('knows tensors on the way as well as those at its start', () => {
+    const { graph, x } = vector();
+    const middle = mul(x, x);
+    const [toMiddle, toStart] = gradients(sum(mul(middle, middle), [0]), [middle, x]);
+    expect(valueOf(graph, toMiddle!, { x: f32([2], [3, -1]) })).toEqual([18, 2]);
+    expect(valueOf(graph, toStart!, { x: f32([2], [3, -1]) })).toEqual([108, -4]);
+  });
+
+  it('is one for the loss itself', () => {
+    const { graph, x } = vector();
+    const loss = mean(x, [0]);
+    expect(valueOf(graph, gradients(loss, [loss])[0]!, { x: f32([2], [3, 4]) })).toEqual([1]);
+  });
+
+  it('is zero where nothing flows', () => {
+    const { graph, x } = vector();
+    const other = graph.input('other', 'f32', [2, 1]);
+    const loss = sum(where(less(x, mul(x, x)), cast(cast(x, 'i64'), 'f32'), x), [0]);
+    const [toX, toOther] = gradients(loss, [x, other]);
+    const values = { x: f32([2], [3, 0.5]), other: f32([2, 1], [1, 1]) };
+    expect(valueOf(graph, toX!, values)).toEqual([0, 1]);
+    expect(valueOf(graph, toOther!, values)).toEqual([0, 0]);
+  });
+
+  it('can be differentiated again', () => {
+    const { graph, x } = vector();
+    const [first] = gradients(sum(exp(mul(x, x)), [0]), [x]);
+    const [second] = gradients(sum(first!, [0]), [x]);
+    const value = 0.5;
+    const expected = (2 + 4 * value ** 2) * Math.exp(value ** 2);
+    expect(valueOf(graph, second!, { x: f32([2], [value, 0]) })[0]).toBeCloseTo(expected, 12);
+  });
+
+  it('adds the rows of a table that were read twice', () => {
+    const graph = new Graph();
+    const [table, index] = [graph.input('table', 'f32', [3, 1]), graph.input('index', 'i64', [3])];
+    const [gradient, toIndex] = gradients(sum(gather(table, index), [0, 1]), [table, index]);
+    const values = { table: f32([3, 1], [5, 6, 7]), index: i64([3], [2, 0, 2]) };
+    expect(valueOf(graph, gradient!, values)).toEqual([1, 0, 2]);
+    expect(valueOf(graph, toIndex!, values)).toEqual([0, 0, 0]);
+  });
+
+  it('keeps the forward pass in one piece where ops are composite', () => {
+    const { graph, x } = vector();
+    const before = softmax(x);
+    gradients(sum(mul(before, before), [0]), [x]);
+    expect(graph.nodes[before.id]).toBe(before);
+    expect(graph.nodes.filter(({ op }) => op.name === 'softmax')).toEqual([before]);
+  });
+
+  it('names the op that is not differentiable', () => {
+    const { graph, x } = vector();
+    expect(() => gradients(largest(x, [0]), [x])).toThrow(/^largest: .*not differentiable/);
+    const [picture, kernel] = [
+      graph.input('picture', 'f32', [1, 1, 3, 3]),
+      graph.input('kernel', 'f32', [1, 1, 3, 3]),
+    ];
+    const convolved = conv2d(picture, kernel, graph.input('bias', 'f32', [1]), {
+      stride: 1,
+      padding: [0, 0],
+    });
+    expect(() => gradients(convolved, [kernel])).toThrow(/^conv2d: .*not differentiable/);
+  });
+
+  it('passes by ops that are not differentiable where nothing asked for lies behind them', () => {
+    const { graph, x } = vector();
+    const other = graph.input('other', 'f32', [2]);
+    const [gradient] = gradients(sum(mul(x, largest(other, [0])), [0]), [x]);
+    expect(valueOf(graph, gradient!, { x: f32([2], [1, 2]), other: f32([2], [4, 5]) })).toEqual([5, 5]);
+  });
+
+  it('asks for a loss that is a single float32 number', () => {
+    const { x } = vector();
+    expect(() => gradients(x, [x])).toThrow(/^gradients: .*single f32 number, got f32 \[2\]/);
+    expect(() => gradients(cast(sum(x, [0]), 'f16'), [x])).toThrow(/got f16 \[1\]/);
+  });
+});
+
+function named(cases: readonly Case[]): [name: string, Case][] {
+  return cases.map((example) => [`${example.of} ${example.name}`, example]);
+}
+
+/** A loss in which every number of the result has a weight of its own; `inputs` are those that it can depend on. */
+function buildLoss(example: Case): { graph: Graph; loss: Tensor; inputs: Tensor[]; values: Values } {
+  const { graph, inputs, result } = buildCase(example);
+  const values = valuesOf(example);
+  if (!isFloat(result.dtype)) return { graph, loss: result, inputs: [], values };
+  const probe = graph.input('probe', 'f32', result.shape);
+  const loss = sum(
+    mul(result, probe),
+    result.shape.map((_, axis) => axis),
+  );
+  const floats = inputs.filter(({ dtype }) => isFloat(dtype));
+  return { graph, loss, inputs: floats, values: { ...values, probe: dataOf(float(result.shape), 9) } };
+}
+
+/** Its outputs are the gradients: `to x` is that of the input x. */
+function withGradients(example: Case): { graph: Graph; values: Values } {
+  const { graph, loss, inputs, values } = buildLoss(example);
+  const nameOf = (tensor: Tensor): string => [...graph.inputs].find(([, input]) => input === tensor)![0];
+  gradients(loss, inputs).forEach((gradient, index) =>
+    graph.output(`to ${nameOf(inputs[index]!)}`, gradient),
+  );
+  return { graph, values };
+}
+
+/** Central differences of the output `loss` in float64. */
+function differences(graph: Graph, values: Values, name: string): TensorData {
+  const { dtype, shape } = values[name]!;
+  const numbers = toFloat64(values[name]!);
+  const lossAt = (index: number, value: number): number => {
+    const moved = { dtype, shape, data: numbers.with(index, value) };
+    return evaluateGraph(graph, { ...values, [name]: moved }).get('loss')!.data[0]!;
+  };
+  const slope = (x: number, index: number): number =>
+    (lossAt(index, x + STEP) - lossAt(index, x - STEP)) / (2 * STEP);
+  return { dtype, shape, data: numbers.map(slope) };
+}
+
+function vector(): { graph: Graph; x: Tensor } {
+  const graph = new Graph();
+  return { graph, x: graph.input('x', 'f32', [2]) };
+}
+
+function valueOf(graph: Graph, tensor: Tensor, values: Values): number[] {
+  const name = `result ${graph.outputs.size}`;
+  graph.output(name, tensor);
+  return [...evaluateGraph(graph, values).get(name)!.data];
+}
