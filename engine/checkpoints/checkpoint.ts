@@ -2,7 +2,7 @@
  * @file Opens a model in any layout it is passed around in: a diffusers folder, a single file, ComfyUI's prefixes;
  * text encoder, VAE and tokenizer inside, beside or elsewhere. Only headers and configs are read here.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { z } from 'zod';
 import { HdmError } from '../errors.ts';
@@ -10,7 +10,7 @@ import { toFloat32 } from '../graph/dtype.ts';
 import { autoencoderConfig, type AutoencoderConfig } from '../models/autoencoder-kl.ts';
 import { gemma3Config, type Gemma3Config } from '../models/gemma3.ts';
 import { qwen3Config, type Qwen3Config } from '../models/qwen3.ts';
-import { MAX_CONTEXT, xutConfig, type XutConfig } from '../models/xut.ts';
+import { MAX_CONTEXT, xutConfig, type XutConfig } from '../models/xut-config.ts';
 import type { WeightSources } from '../runtime/runtime.ts';
 import { readWeight } from '../weights/safetensors.ts';
 import {
@@ -20,7 +20,7 @@ import {
   requireAgreement,
   type Inferred,
 } from './infer.ts';
-import { checkJson, openTensors, partOf, readJson, type Part, type TensorSet } from './tensors.ts';
+import { checkJson, filesIn, openTensors, partOf, readJson, type Part, type TensorSet } from './tensors.ts';
 
 export interface ModelPart<Config> {
   readonly path: string;
@@ -84,7 +84,8 @@ export function openCheckpoint(path: string, elsewhere: Elsewhere = {}): Checkpo
   const textEncoder = find('textEncoder', 'text_encoder', elsewhere.textEncoder);
   const vae = find('vae', 'vae', elsewhere.vae);
   const config = configOf(transformer, xutConfig, inferXutConfig);
-  const places = [textEncoder?.path, join(home, 'tokenizer'), home];
+  const near = elsewhere.textEncoder ? [elsewhere.textEncoder, dirname(elsewhere.textEncoder)] : [];
+  const places = [...near, join(home, 'tokenizer'), home];
   return {
     path,
     layout,
@@ -132,7 +133,7 @@ function layoutOf(path: string): Checkpoint['layout'] {
 }
 
 function holdsTensors(folder: string): boolean {
-  return readdirSync(folder).some((file) => extname(file) === '.safetensors');
+  return filesIn(folder).some((file) => extname(file) === '.safetensors');
 }
 
 /** The config beside the weights, else in the file's metadata; what neither says, the shapes tell. */
@@ -194,8 +195,8 @@ function tokenizerAt(path: string): string {
   throw new HdmError('bad-model', path, 'there is no tokenizer.json', 'Name the folder that holds it');
 }
 
-function holdsTokenizer(folder: string | undefined): boolean {
-  return folder !== undefined && existsSync(join(folder, 'tokenizer.json'));
+function holdsTokenizer(folder: string): boolean {
+  return existsSync(join(folder, 'tokenizer.json'));
 }
 
 function contextOf(home: string, { ctx_size: length }: XutConfig): ContextRule {

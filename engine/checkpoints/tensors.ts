@@ -86,12 +86,21 @@ function shown(value: unknown, path: readonly PropertyKey[]): string {
 function filesOf(path: string): string[] {
   if (!existsSync(path)) throw new HdmError('disk', path, 'no such file or folder', 'Check the path');
   if (!statSync(path).isDirectory()) return [path];
-  const everything = readdirSync(path);
+  const everything = filesIn(path);
   const files = everything.filter((file) => extname(file) === '.safetensors');
   if (files.length === 0) throw noTensors(path, everything);
   // model.safetensors beside model.fp16.safetensors: the same weights twice.
   const plain = files.filter((file) => !/\.(fp16|bf16|fp32|non_ema)\.safetensors$/.test(basename(file)));
   return (plain.length > 0 ? plain : files).sort().map((file) => join(path, file));
+}
+
+/** The names in a folder. Throws `disk` when it may not be read. */
+export function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw toHdmError(error, folder, 'disk');
+  }
 }
 
 function noTensors(path: string, files: readonly string[]): HdmError {

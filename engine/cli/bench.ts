@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { HdmError } from '../errors.ts';
-import { XUT_PRESETS } from '../models/xut.ts';
+import { XUT_PRESETS } from '../models/xut-config.ts';
 import { openRuntime } from '../runtime/devices.ts';
 import { deviceOption, jsonOption, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';

@@ -9,7 +9,8 @@ import { openRuntime } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { openTokenizer } from '../text/tokenizer.ts';
 import { openSafetensors, readTensors } from '../weights/safetensors.ts';
-import { GOLDEN_KINDS, kindOf, LATER_KINDS, type Comparison } from './golden.ts';
+import type { Comparison } from '../golden/golden-file.ts';
+import { GOLDEN_KINDS, kindOf, LATER_KINDS } from '../golden/kinds.ts';
 import { deviceOption, jsonOption } from './options.ts';
 import { EXIT, openOutput } from './output.ts';
 

@@ -95,7 +95,7 @@ function partsOf({ transformer, textEncoder, vae }: Checkpoint) {
   };
   return Object.fromEntries(
     Object.entries(found).map(([name, { path, config, weights }]) => {
-      return [name, { path, config: config as object, weights, ...summarize(weights) }] as const;
+      return [name, { path, config: config, weights, ...summarize(weights) }] as const;
     }),
   );
 }

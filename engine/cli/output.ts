@@ -3,13 +3,13 @@ import { HdmError } from '../errors.ts';
 
 export interface Output {
   /** A line for people; nothing in JSON mode. */
-  line(text: string): void;
+  readonly line: (text: string) => void;
   /** A line for people on stderr, in both modes. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
   /** How far a piece of work is. A bar on a terminal, a few lines elsewhere. */
-  progress(label: string, done: number, total: number): void;
+  readonly progress: (label: string, done: number, total: number) => void;
   /** The result: printed as JSON in JSON mode. Called once. */
-  result(value: unknown): void;
+  readonly result: (value: unknown) => void;
 }
 
 const BAR_WIDTH = 30;

@@ -5,7 +5,7 @@ import { PreTrainedTokenizer } from '@huggingface/transformers';
 import { z } from 'zod';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
-import { MAX_CONTEXT } from '../models/xut.ts';
+import { MAX_CONTEXT } from '../models/xut-config.ts';
 
 export interface Tokenizer {
   /** Token ids of a text, without special tokens or a chat template. */

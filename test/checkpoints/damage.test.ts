@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -14,7 +15,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { convert, f32, type TensorData } from '../../engine/graph/dtype.ts';
 import { autoencoderConfig } from '../../engine/models/autoencoder-kl.ts';
 import { qwen3Config } from '../../engine/models/qwen3.ts';
-import { xutConfig } from '../../engine/models/xut.ts';
+import { xutConfig } from '../../engine/models/xut-config.ts';
 import { openSafetensors, readTensors, writeSafetensors } from '../../engine/weights/safetensors.ts';
 import { hdmStudio, refusal, type Outcome } from '../helpers/command-line.ts';
 import { copyOf, testFolder } from '../helpers/folder.ts';
@@ -141,8 +142,8 @@ describe('NaN is traced to its weight', () => {
 
   it('and inspect finds all of them', async () => {
     change('vae', (tensors) => {
-      tensors.get('decoder.conv_in.bias')!.data[0] = Infinity as never;
-      tensors.get('encoder.conv_in.bias')!.data[0] = NaN as never;
+      tensors.get('decoder.conv_in.bias')!.data[0] = Infinity;
+      tensors.get('encoder.conv_in.bias')!.data[0] = NaN;
     });
     const { code, stdout } = await hdmStudio('inspect', model, '--scan', '--json');
     expect(code).toBe(1);
@@ -324,6 +325,18 @@ describe('parts', () => {
     expect(await complaint('--model', writeTinyModel(testFolder(), configs).folder)).toContain(says);
   });
 
+  it.skipIf(!process.seteuid).each(['', 'vae', FILES.vae, 'vae/config.json'])(
+    'that may not be read are refused: %j',
+    async (place) => {
+      chmodSync(model, 0o755);
+      chmodSync(join(model, place), 0);
+      const { code, stderr } = await asAnyone(() => draw());
+      chmodSync(join(model, place), 0o755);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`${join(model, place)}: no permission. `);
+    },
+  );
+
   it('are not looked for in an empty folder', async () => {
     mkdirSync(join(out, 'empty'));
     const line = refusal(await draw('--model', join(out, 'empty')), 1);
@@ -415,6 +428,18 @@ describe('a golden file', () => {
     expect(refusal(await hdmStudio('check', path), 1)).toContain(says);
   });
 });
+
+/** Root may read everything: for a while this process is someone else. */
+async function asAnyone<T>(run: () => Promise<T>): Promise<T> {
+  const user = process.geteuid!();
+  chmodSync(out, 0o777);
+  if (user === 0) process.seteuid!(65534);
+  try {
+    return await run();
+  } finally {
+    process.seteuid!(user);
+  }
+}
 
 /** A safetensors file that claims a header of `headerBytes`, followed by `dataBytes` zeros. */
 function header(json: string, claim: bigint | number = 0): Uint8Array {

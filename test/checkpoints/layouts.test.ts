@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../engine/checkpoints/checkpoint.ts';
 import { convert, f32, type DType, type TensorData } from '../../engine/graph/dtype.ts';
-import { xutConfig } from '../../engine/models/xut.ts';
+import { xutConfig } from '../../engine/models/xut-config.ts';
 import { openSafetensors, readTensors, writeSafetensors } from '../../engine/weights/safetensors.ts';
 import { drawPixels, type DrawOptions } from '../helpers/draw.ts';
 import { copyOf, testFolder } from '../helpers/folder.ts';
@@ -86,6 +86,18 @@ describe('the same picture comes', () => {
       picture,
     );
   });
+
+  it.each(['', 'model.safetensors'])(
+    'with the tokenizer beside a text encoder elsewhere: %j',
+    async (file) => {
+      const elsewhere = testFolder();
+      cpSync(dirname(model.textEncoder), elsewhere, { recursive: true });
+      cpSync(model.tokenizer, elsewhere, { recursive: true });
+      const copy = copyOf(model.folder);
+      rmSync(join(copy, 'tokenizer'), { recursive: true });
+      expect(await drawPixels(copy, { textEncoder: join(elsewhere, file) })).toEqual(picture);
+    },
+  );
 
   it('from one file with the other parts in folders beside it', async () => {
     for (const part of ['text_encoder', 'vae', 'tokenizer', 'model_index.json']) {

@@ -63,7 +63,7 @@ export function expectAllclose(
   );
 }
 
-/** Norm of the difference over the norm of what is expected. */
+/** Norm of the difference over the norm of what is expected; 0 when both are zero. */
 export function relativeError(actual: Numbers, expected: Numbers): number {
   let [difference, total] = [0, 0];
   for (let index = 0; index < expected.data.length; index++) {
@@ -71,7 +71,7 @@ export function relativeError(actual: Numbers, expected: Numbers): number {
     difference += (Number(actual.data[index]) - wanted) ** 2;
     total += wanted ** 2;
   }
-  return Math.sqrt(difference / total);
+  return difference === 0 ? 0 : Math.sqrt(difference / total);
 }
 
 function distance(a: number, b: number): number {

@@ -1,5 +1,5 @@
 /** @file The command line called as a function: a process for each case would take most of a second. */
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { main } from '../../engine/cli.ts';
 
 export interface Outcome {
@@ -10,21 +10,19 @@ export interface Outcome {
 
 /** Runs `hdm-studio` with these arguments in this process. */
 export async function hdmStudio(...args: readonly string[]): Promise<Outcome> {
-  const { stdout, stderr, exitCode } = process;
-  const [toStdout, toStderr] = [stdout.write, stderr.write];
+  const { exitCode } = process;
   const texts = { stdout: '', stderr: '' };
-  const collect = (name: 'stdout' | 'stderr') => (chunk: string | Uint8Array) => {
-    texts[name] += String(chunk);
-    return true;
-  };
+  const collect = (name: 'stdout' | 'stderr') =>
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      texts[name] += String(chunk);
+      return true;
+    });
+  const spies = [collect('stdout'), collect('stderr')];
   process.exitCode = undefined;
-  stdout.write = collect('stdout');
-  stderr.write = collect('stderr');
   try {
     return { code: await main(args), ...texts };
   } finally {
-    stdout.write = toStdout;
-    stderr.write = toStderr;
+    spies.forEach((spy) => spy.mockRestore());
     process.exitCode = exitCode;
   }
 }

@@ -17,7 +17,8 @@ import {
 } from '../../engine/models/autoencoder-kl.ts';
 import { textInputs } from '../../engine/models/causal-lm.ts';
 import { qwen3, qwen3Config, type Qwen3Config } from '../../engine/models/qwen3.ts';
-import { xut, xutConfig, xutInputs, type XutConfig } from '../../engine/models/xut.ts';
+import { xut, xutInputs } from '../../engine/models/xut.ts';
+import { xutConfig, type XutConfig } from '../../engine/models/xut-config.ts';
 import { normals } from '../../engine/sampling/noise.ts';
 import { writeSafetensors } from '../../engine/weights/safetensors.ts';
 import { declaredWeights } from '../../engine/weights/weights.ts';

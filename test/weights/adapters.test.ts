@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../engine/checkpoints/checkpoint.ts';
 import { f32, toFloat32, type TensorData } from '../../engine/graph/dtype.ts';
 import { openAdapter } from '../../engine/weights/adapters.ts';
 import { openSafetensors, readTensors, writeSafetensors } from '../../engine/weights/safetensors.ts';
@@ -98,11 +99,24 @@ describe.each(Object.keys(CASES))('%s', (name) => {
     const path = writeAdapter('a.safetensors', used);
     expect(await drawLatent(model.folder, { adapters: [{ path, strength: 0 }] })).toEqual(plain);
   });
+});
 
-  it.each(['lycoris_model_', 'lora_unet_', ''])('is the same with "%s" before its names', async (prefix) => {
-    const [path, other] = [writeAdapter('a.safetensors', used), writeAdapter('b.safetensors', used, prefix)];
-    const expected = await drawLatent(model.folder, { adapters: [{ path, strength: 1 }] });
-    expect(await drawLatent(model.folder, { adapters: [{ path: other, strength: 1 }] })).toEqual(expected);
+describe('the names in an adapter', () => {
+  it.each(['lycoris_model_', 'lora_unet_', ''])('may have "%s" before them', (prefix) => {
+    const weights = openCheckpoint(model.folder).transformer.weights;
+    for (const used of Object.values(CASES)) {
+      const expected = openAdapter(writeAdapter('a.safetensors', used), weights).changes;
+      expect(openAdapter(writeAdapter('b.safetensors', used, prefix), weights).changes).toEqual(expected);
+    }
+  });
+
+  it('decide which layer of a drawing changes', async () => {
+    const usual = { path: writeAdapter('a.safetensors', LORA), strength: 1 };
+    const comfy = { path: writeAdapter('b.safetensors', LORA, 'lora_unet_'), strength: 1 };
+    const [first, second] = [usual, comfy].map((adapter) =>
+      drawLatent(model.folder, { adapters: [adapter] }),
+    );
+    expect(await first).toEqual(await second);
   });
 });
 

@@ -1,0 +1,93 @@
+/** @file What golden checks share: reading a file's tensors and metadata, and comparing. */
+import { checkJson } from '../checkpoints/tensors.ts';
+import { HdmError } from '../errors.ts';
+import { type TensorData, toFloat32 } from '../graph/dtype.ts';
+import { type Runtime, type WeightSource } from '../runtime/runtime.ts';
+import { type SafetensorsFile } from '../weights/safetensors.ts';
+import { z } from 'zod';
+
+/** One number compared: what it is, how far off, and how far it may be. */
+export interface Comparison {
+  readonly name: string;
+  readonly error: number;
+  readonly tolerance: number;
+}
+
+export interface GoldenFile {
+  readonly file: SafetensorsFile;
+  readonly tensors: ReadonlyMap<string, TensorData>;
+  readonly runtime: Runtime;
+  /** Where the model of a generation lies; default: the folder of the file. */
+  readonly model?: string;
+}
+
+export type Checker = (golden: GoldenFile) => Promise<Comparison[]>;
+
+export const AGAIN = 'Get the file again';
+
+/** Float32 sums in another order differ by about this much of the largest number, and at least by this. */
+const TOLERANCE = { absolute: 1e-4, relative: 1e-5 };
+
+export function compare(
+  name: string,
+  got: TensorData,
+  expected: TensorData,
+  counts: (index: number) => boolean = () => true,
+  tolerance?: number,
+): Comparison {
+  const [a, b] = [toFloat32(got), toFloat32(expected)];
+  if (a.length !== b.length) return { name, error: Infinity, tolerance: 0 };
+  let [error, largest] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    if (!counts(i)) continue;
+    const difference = Math.abs(a[i]! - b[i]!);
+    error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
+    largest = Math.max(largest, Math.abs(b[i]!));
+  }
+  return { name, error, tolerance: tolerance ?? Math.max(TOLERANCE.absolute, TOLERANCE.relative * largest) };
+}
+
+export function input(golden: GoldenFile, name: string): TensorData {
+  return named(golden, `input.${name}`);
+}
+
+export function output(golden: GoldenFile, name: string): TensorData {
+  return named(golden, `output.${name}`);
+}
+
+function named({ file, tensors }: GoldenFile, name: string): TensorData {
+  const tensor = tensors.get(name);
+  if (tensor) return tensor;
+  throw new HdmError('bad-file', file.path, `a golden file of its kind needs the tensor "${name}"`, AGAIN);
+}
+
+export function weightsOf({ tensors }: GoldenFile): Map<string, WeightSource> {
+  const own = [...tensors].filter(([name]) => name.startsWith('weight.'));
+  return new Map(own.map(([name, tensor]) => [name.slice('weight.'.length), inMemory(tensor)]));
+}
+
+export function inMemory({ dtype, shape, data }: TensorData): WeightSource {
+  return { dtype, shape, place: { kind: 'memory', data } };
+}
+
+export function configOf<T>(golden: GoldenFile, schema: z.ZodType<T>): T {
+  return parseMetadata(golden, 'config', schema);
+}
+
+export function parseMetadata<T>({ file }: GoldenFile, key: string, schema: z.ZodType<T>): T {
+  const text = file.metadata[key];
+  if (text === undefined) throw new HdmError('bad-file', file.path, `its metadata has no "${key}"`, AGAIN);
+  try {
+    return checkJson(JSON.parse(text), schema, `${file.path} ${key}`);
+  } catch (error) {
+    if (error instanceof HdmError) throw error;
+    throw new HdmError('bad-file', file.path, `its metadata "${key}" is no JSON`, AGAIN, error);
+  }
+}
+
+export function optional<K extends string>(
+  key: K,
+  value: TensorData | undefined,
+): Partial<Record<K, TensorData>> {
+  return (value ? { [key]: value } : {}) as Partial<Record<K, TensorData>>;
+}

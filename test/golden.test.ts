@@ -1,0 +1,39 @@
+/** @file Our numbers against tensors made by independent code. The files are not part of the project. */
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { GOLDEN_KINDS, kindOf, LATER_KINDS } from '../engine/golden/kinds.ts';
+import { onnxRuntime } from '../engine/runtime/onnx/runtime.ts';
+import { openSafetensors, readTensors } from '../engine/weights/safetensors.ts';
+
+const GOLDEN = fileURLToPath(new URL('../../shared/golden/', import.meta.url));
+const GENERATION = fileURLToPath(new URL('../../shared/bootstrap/reference.safetensors', import.meta.url));
+
+/** Every kind of network once: a software GPU needs seconds for each. */
+const ON_GPU = ['xut-report-tread', 'sample-euler', 'qwen3', 'gemma3', 'autoencoder-kl'];
+
+const files = existsSync(GOLDEN)
+  ? readdirSync(GOLDEN)
+      .filter((name) => name.endsWith('.safetensors'))
+      .filter((name) => !LATER_KINDS.includes(kindOf(openSafetensors(GOLDEN + name))))
+  : [];
+
+async function check(path: string, device: 'cpu' | 'webgpu') {
+  const file = openSafetensors(path);
+  const golden = { file, tensors: readTensors(file), runtime: onnxRuntime(device, 'f32') };
+  for (const { name, error, tolerance } of await GOLDEN_KINDS[kindOf(file)]!(golden)) {
+    expect(error, `${name} of ${path}`).toBeLessThanOrEqual(tolerance);
+  }
+}
+
+describe.skipIf(files.length === 0)('golden files on the CPU (need ../shared)', () => {
+  it.each(files)('%s', (name) => check(GOLDEN + name, 'cpu'));
+
+  it('a generation from prompt to pixels', () => check(GENERATION, 'cpu'));
+});
+
+const hasGpu = existsSync(process.env['VK_DRIVER_FILES'] ?? '') && files.length > 0;
+
+describe.skipIf(!hasGpu)('golden files on WebGPU (need ../shared and a Vulkan driver)', () => {
+  it.each(ON_GPU)('%s', (name) => check(`${GOLDEN}${name}.safetensors`, 'webgpu'), 120_000);
+});
