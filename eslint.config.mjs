@@ -5,6 +5,7 @@ import { layersRule } from './build/lint/layers.mjs';
 
 const CORE = ['engine/errors.ts', 'engine/graph', 'engine/ops'];
 const NETWORKS = [...CORE, 'engine/runtime', 'engine/weights', 'engine/models', 'engine/checkpoints'];
+const AROUND = ['engine/text', 'engine/sampling', 'engine/image'];
 
 /**
  * The direction of dependence: each layer and what it may import, lowest first. An entry names layers above
@@ -25,16 +26,19 @@ const LAYERS = {
   'engine/text': NETWORKS,
   'engine/sampling': [...NETWORKS, 'engine/text'],
   'engine/image': ['engine/errors.ts', 'engine/graph', 'engine/sampling'],
-  'engine/training': [...NETWORKS, 'engine/gradient.ts', 'engine/text', 'engine/sampling', 'engine/image'],
+  'engine/pipeline': [...NETWORKS, ...AROUND],
+  'engine/golden': [...NETWORKS, ...AROUND, 'engine/pipeline'],
+  'engine/training': [...NETWORKS, ...AROUND, 'engine/pipeline', 'engine/gradient.ts'],
   'engine/cli': [
     ...NETWORKS,
+    ...AROUND,
+    'engine/pipeline',
     'engine/gradient.ts',
-    'engine/text',
-    'engine/sampling',
-    'engine/image',
+    'engine/golden',
     'engine/training',
+    'package.json', // for the version
   ],
-  'engine/cli.ts': ['engine'],
+  'engine/cli.ts': ['engine', 'package.json'], // for the version
   'electron/contract.ts': ['engine/errors.ts', 'type:engine'], // the browser loads it: no engine comes along
   electron: ['engine', 'electron/contract.ts'],
   renderer: ['electron/contract.ts'],

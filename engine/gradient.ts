@@ -3,7 +3,6 @@
  * The rules live with the ops.
  */
 import { HdmError } from './errors.ts';
-import { isFloat } from './graph/dtype.ts';
 import { formatType, type Tensor } from './graph/graph.ts';
 import { isComposite } from './graph/op.ts';
 import { elements } from './graph/shape.ts';
@@ -11,7 +10,8 @@ import { add, like } from './ops/elementwise.ts';
 import { broadcastTo, zeros } from './ops/movement.ts';
 
 /**
- * Adds d(loss)/d(x) for each x of `of` to the graph of `loss`, a single f32 number; zeros where nothing flows.
+ * Adds d(loss)/d(x) for each x of `of` to the graph of `loss`, a single f32 number; zeros where nothing flows, as
+ * through whole numbers and bools.
  * A composite op without a rule of its own is written out once more and differentiated through its parts: the
  * forward pass stays in one piece, the backward pass computes again what it needs.
  * Throws when a path from x to the loss leads through an op that is not differentiable.
@@ -19,7 +19,7 @@ import { broadcastTo, zeros } from './ops/movement.ts';
 export function gradients(loss: Tensor, of: readonly Tensor[]): Tensor[] {
   requireNumber(loss);
   const { graph } = loss;
-  /** What changes when a tensor of `of` changes. Whole numbers and bools change in steps: nothing flows there. */
+  /** What can change when a tensor of `of` changes. */
   const dependent = new Set(of);
   /** d(loss)/d(tensor), as far as it is summed up. */
   const flow = new Map([[loss, broadcastTo(like(loss, 1), loss.shape)]]);
@@ -30,7 +30,7 @@ export function gradients(loss: Tensor, of: readonly Tensor[]): Tensor[] {
   /** `nodes` in order: all that lie between some operands, whose flow they add to, and a result with its flow. */
   function walk(nodes: readonly Tensor[]): void {
     for (const node of nodes) {
-      if (isFloat(node.dtype) && node.inputs.some((input) => dependent.has(input))) dependent.add(node);
+      if (node.inputs.some((input) => dependent.has(input))) dependent.add(node);
     }
     for (const node of nodes.toReversed()) {
       const upstream = flow.get(node);

@@ -2,9 +2,9 @@
 import { checkJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { type TensorData, toFloat32 } from '../graph/dtype.ts';
-import { type Runtime, type WeightSource } from '../runtime/runtime.ts';
-import { type SafetensorsFile } from '../weights/safetensors.ts';
-import { z } from 'zod';
+import type { Runtime, WeightSource } from '../runtime/runtime.ts';
+import type { SafetensorsFile } from '../weights/safetensors.ts';
+import type { z } from 'zod';
 
 /** One number compared: what it is, how far off, and how far it may be. */
 export interface Comparison {

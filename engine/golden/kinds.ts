@@ -2,9 +2,9 @@
  * @file Golden files: tensors made by independent code that say whether our numbers are right. One checker for
  * each kind; the file's metadata tells its kind and config, its tensors are named `weight.*`, `input.*`, `output.*`.
  */
-import { type SafetensorsFile } from '../weights/safetensors.ts';
+import type { SafetensorsFile } from '../weights/safetensors.ts';
 import { checkGeneration } from './generation.ts';
-import { type Checker } from './golden-file.ts';
+import type { Checker } from './golden-file.ts';
 import { checkLycoris } from './lycoris.ts';
 import { checkAutoencoder, checkTextEncoder } from './networks.ts';
 import { checkPositions } from './positions.ts';

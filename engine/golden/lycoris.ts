@@ -1,5 +1,5 @@
 /** @file Golden adapters, merged into base weights. */
-import { type TensorData } from '../graph/dtype.ts';
+import type { TensorData } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { adaptWeight, openAdapter } from '../weights/adapters.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';

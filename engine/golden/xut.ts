@@ -4,7 +4,7 @@ import { Graph } from '../graph/graph.ts';
 import { positionMap, toTokenGrid } from '../models/positions.ts';
 import { xut, xutInputs } from '../models/xut.ts';
 import { xutConfig, type XutConfig } from '../models/xut-config.ts';
-import { type Values } from '../runtime/runtime.ts';
+import type { Values } from '../runtime/runtime.ts';
 import { type SamplerName, SAMPLERS } from '../sampling/samplers.ts';
 import { sampleTimes } from '../sampling/schedules.ts';
 import { graphWeights } from '../weights/weights.ts';

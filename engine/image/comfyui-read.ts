@@ -154,7 +154,7 @@ function firstOf(inputs: Node['inputs'], names: readonly string[]): unknown {
 
 function isLink(value: unknown): value is Link {
   if (!Array.isArray(value) || value.length !== 2) return false;
-  const [node, slot]: unknown[] = value;
+  const [node, slot] = value as unknown[];
   return (typeof node === 'string' || typeof node === 'number') && typeof slot === 'number';
 }
 

@@ -120,7 +120,8 @@ function toPrompt(nodes: readonly GraphNode[]): object {
   const entries = nodes.map(({ id, type, sources, widgets }) => {
     const links = Object.entries(sources).map(([name, [node, slot]]) => [name, [String(node), slot]]);
     const values = Object.entries(widgets).filter(([name]) => name !== EDITOR_WIDGET);
-    return [String(id), { inputs: Object.fromEntries([...values, ...links]), class_type: type }];
+    const inputs = Object.fromEntries<unknown>([...values, ...links] as [string, unknown][]);
+    return [String(id), { inputs, class_type: type }] as const;
   });
   return Object.fromEntries(entries);
 }

@@ -1,6 +1,6 @@
 /** @file The settings inside a picture, whoever made it. */
 import sharp from 'sharp';
-import { HdmError } from '../errors.ts';
+import { HdmError, toHdmError } from '../errors.ts';
 import { fromParametersText, isParametersText } from './a1111.ts';
 import { readBytes } from './bytes.ts';
 import { fromComfyPrompt } from './comfyui-read.ts';
@@ -33,13 +33,13 @@ const READERS: Readonly<Record<SettingsSource, (text: string) => Partial<Picture
 export async function readSettings(path: string): Promise<RestoredSettings> {
   const { name, bytes } = await readBytes(path);
   const texts = isPng(bytes) ? pngTexts(bytes) : exifTexts(await exifOf(name, bytes));
-  let firstError: unknown;
+  let firstError: HdmError | undefined;
   for (const [source, text] of texts) {
     if (text === undefined) continue;
     try {
       return { source, settings: READERS[source](text) };
     } catch (error) {
-      firstError ??= error;
+      firstError ??= toHdmError(error, name, 'bad-file');
     }
   }
   const advice = 'Choose a picture as it was saved; many websites and programs remove the settings';

@@ -143,8 +143,9 @@ export const SLICE: Primitive<SliceAttributes> = {
 export function slice(x: Tensor, axis: number, start: Dim, length: Dim): Tensor {
   const index = normalizeAxis('slice', axis, x.shape.length);
   if (start === 0 && sameDim(length, x.shape[index]!)) return x;
-  // Cutting first leaves fewer numbers to convert, and lets a runtime read just these rows of a file.
-  if (x.op === CAST) return cast(slice(x.inputs[0]!, index, start, length), x.dtype);
+  // Of a converted weight: cut, then convert, so that a runtime reads just these rows of a file.
+  const [source] = x.inputs;
+  if (x.op === CAST && source!.op === WEIGHT) return cast(slice(source!, index, start, length), x.dtype);
   return x.graph.add(SLICE, [x], { axis: index, start, length });
 }
 

@@ -6,6 +6,7 @@ import { verifyGraph } from '../../engine/graph/verify.ts';
 import { conv2d } from '../../engine/ops/convolution.ts';
 import { add, cast, exp, less, mul, where } from '../../engine/ops/elementwise.ts';
 import { gather } from '../../engine/ops/indexing.ts';
+import { slice } from '../../engine/ops/movement.ts';
 import { softmax } from '../../engine/ops/normalization.ts';
 import { largest, mean, sum } from '../../engine/ops/reduce.ts';
 import { onnxRuntime } from '../../engine/runtime/onnx/runtime.ts';
@@ -60,6 +61,13 @@ describe('gradients', () => {
     const [toMiddle, toStart] = gradients(sum(mul(middle, middle), [0]), [middle, x]);
     expect(valueOf(graph, toMiddle!, { x: f32([2], [3, -1]) })).toEqual([18, 2]);
     expect(valueOf(graph, toStart!, { x: f32([2], [3, -1]) })).toEqual([108, -4]);
+  });
+
+  it('knows a converted tensor of which only a part counts', () => {
+    const { graph, x } = vector();
+    const middle = cast(x, 'f16');
+    const [gradient] = gradients(cast(sum(slice(middle, 0, 1, 1), [0]), 'f32'), [middle]);
+    expect(valueOf(graph, gradient!, { x: f32([2], [3, -1]) })).toEqual([0, 1]);
   });
 
   it('is one for the loss itself', () => {

@@ -31,7 +31,7 @@ describe.each(Object.keys(SCHEDULES))('the %s schedule', (name) => {
   it.each([{ start: 0 }, { start: 1.5 }, { start: NaN }, { shift: 0 }, { shift: Infinity }, { tokens: -4 }])(
     'refuses %j',
     (bad) => {
-      const wrong = expect.objectContaining({ code: 'bad-usage' });
+      const wrong: unknown = expect.objectContaining({ code: 'bad-usage' });
       expect(() => sampleTimes(name, 4, { ...OPTIONS, ...bad })).toThrow(wrong);
     },
   );

@@ -98,7 +98,7 @@ class Lowering implements OnnxEmitter {
   }
 
   shape(shape: Shape): string {
-    if (shape.every((dim) => typeof dim === 'number')) return this.integers(shape as number[]);
+    if (shape.every((dim) => typeof dim === 'number')) return this.integers(shape);
     return this.#once(`shape ${formatShape(shape)}`, () => {
       const parts = shape.map((dim) => this.#list(dim));
       return parts.length === 1 ? parts[0]! : this.node('Concat', parts, { axis: 0 });

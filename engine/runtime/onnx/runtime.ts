@@ -96,7 +96,7 @@ async function runSession(
 
 function toOrt(value: TensorData): ort.Tensor {
   const { dtype, shape, data } = convert(value, atBorder(value.dtype));
-  return new ort.Tensor(ORT_TYPES[dtype as BorderDType], data as never, shape as number[]);
+  return new ort.Tensor(ORT_TYPES[dtype as BorderDType], data as never, shape);
 }
 
 function fromOrt(tensor: ort.Tensor, { dtype }: GraphTensor): TensorData {
