@@ -18,7 +18,7 @@ import { xut, xutInputs } from '../models/xut.ts';
 import { XUT_PRESETS } from '../models/xut-config.ts';
 import type { Program, Runtime, Values } from '../runtime/runtime.ts';
 import { normals, uniforms } from '../sampling/noise.ts';
-import { writeSafetensors } from '../weights/safetensors.ts';
+import { writeSafetensors } from '../weights/write-safetensors.ts';
 import { declaredWeights, graphWeights, type Weights } from '../weights/weights.ts';
 import { round, type Measurement } from './bench.ts';
 

@@ -2,7 +2,7 @@
 import type { TensorData } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { adaptWeight, openAdapter } from '../weights/adapters.ts';
-import { writeSafetensors } from '../weights/safetensors.ts';
+import { writeSafetensors } from '../weights/write-safetensors.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

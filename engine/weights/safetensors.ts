@@ -3,8 +3,7 @@
  * number format, shape and place, then the numbers. Opening reads the header alone and trusts nothing in it;
  * numbers are read on request. Format: https://github.com/huggingface/safetensors#format
  */
-import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { HdmError, toHdmError } from '../errors.ts';
 import { DTYPES, type DType, type TensorData } from '../graph/dtype.ts';
@@ -35,12 +34,11 @@ interface Layout {
   readonly sizeBytes: number;
 }
 
-const LENGTH_BYTES = 8;
-const MAX_HEADER_BYTES = 32 * 2 ** 20;
-const ALIGNMENT_BYTES = 8;
+export const LENGTH_BYTES = 8;
+export const MAX_HEADER_BYTES = 32 * 2 ** 20;
 /** Node refuses to read or write 2 GiB and more at once. */
-const CHUNK_BYTES = 2 ** 30;
-const METADATA = '__metadata__';
+export const CHUNK_BYTES = 2 ** 30;
+export const METADATA = '__metadata__';
 
 const DTYPE_NAMES = Object.keys(DTYPES) as DType[];
 const DTYPE_OF = new Map<unknown, DType>(DTYPE_NAMES.map((dtype) => [DTYPES[dtype].safetensors, dtype]));
@@ -110,29 +108,6 @@ export function readWeight({ dtype, shape, place }: WeightSource): TensorData {
     sizeBytes: place.sizeBytes,
   };
   return withFile(place.path, (descriptor) => readNumbers(descriptor, place.path, entry));
-}
-
-/**
- * Writes the tensors one after the other, in the order of the reference implementation. The file gets its name
- * only when it is complete; after an error, a file of that name is what it was before.
- * @throws HdmError `bad-shape` or `bad-usage` before anything is written, `disk` when writing fails
- */
-export function writeSafetensors(
-  path: string,
-  tensors: ReadonlyMap<string, TensorData>,
-  metadata: Readonly<Record<string, string>> = {},
-): void {
-  for (const [name, tensor] of tensors) checkTensor(path, name, tensor);
-  const ordered = [...tensors].sort(byAlignmentThenName);
-  const header = formatHeader(path, ordered, metadata);
-  const temporaryPath = `${path}.${randomUUID()}.tmp`;
-  try {
-    writeAll(temporaryPath, header, ordered);
-    renameSync(temporaryPath, path);
-  } catch (error) {
-    discard(temporaryPath);
-    throw toHdmError(error, path, 'disk');
-  }
 }
 
 /** Calls `use` with an open file and its size; every error leaves as an HdmError. */
@@ -312,80 +287,12 @@ function readBytes(descriptor: number, path: string, offset: number, sizeBytes: 
   return bytes.buffer;
 }
 
-function checkTensor(path: string, name: string, { dtype, shape, data }: TensorData): void {
-  if (name === METADATA) throw new HdmError('bad-usage', path, `a tensor cannot be called ${METADATA}`);
-  if (isShape(shape) && data.length === count(shape) && data instanceof DTYPES[dtype].array) return;
-  const expected = `${count(shape)} numbers of ${dtype} for its shape [${shape.join(', ')}]`;
-  const problem = `tensor ${quote(name)} needs ${expected}, it has ${data.length} in a ${data.constructor.name}`;
-  throw new HdmError('bad-shape', path, problem);
-}
-
-type NamedTensor = readonly [name: string, tensor: TensorData];
-
-/** Wide numbers first, so that every tensor starts at a multiple of its number's size. */
-function byAlignmentThenName([a, { dtype }]: NamedTensor, [b, { dtype: other }]: NamedTensor): number {
-  return DTYPES[other].bytes - DTYPES[dtype].bytes || (a < b ? -1 : 1);
-}
-
-/** Length and JSON header, filled up with spaces so that the numbers start aligned. */
-function formatHeader(
-  path: string,
-  tensors: readonly NamedTensor[],
-  metadata: Record<string, string>,
-): Buffer {
-  let end = 0;
-  const entries = tensors.map(([name, { dtype, shape, data }]) => {
-    const start = end;
-    end += data.byteLength;
-    return [name, { dtype: DTYPES[dtype].safetensors, shape, data_offsets: [start, end] }] as const;
-  });
-  const first = Object.keys(metadata).length > 0 ? [[METADATA, metadata] as const] : [];
-  const json = Buffer.from(JSON.stringify(Object.fromEntries<object>([...first, ...entries])));
-  const sizeBytes = Math.ceil(json.length / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
-  if (sizeBytes > MAX_HEADER_BYTES) {
-    const problem = `names and metadata take ${sizeBytes} bytes, at most ${MAX_HEADER_BYTES} are allowed`;
-    throw new HdmError('bad-usage', path, problem, 'Shorten the metadata');
-  }
-  const header = Buffer.alloc(LENGTH_BYTES + sizeBytes, ' ');
-  header.writeBigUInt64LE(BigInt(sizeBytes));
-  json.copy(header, LENGTH_BYTES);
-  return header;
-}
-
-function writeAll(path: string, header: Uint8Array, tensors: readonly NamedTensor[]): void {
-  const descriptor = openSync(path, 'wx');
-  try {
-    writeBytes(descriptor, header);
-    for (const [, { data }] of tensors) {
-      writeBytes(descriptor, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    }
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function writeBytes(descriptor: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, CHUNK_BYTES));
-  }
-}
-
-/** Silent: the error that led here tells more than one about cleaning up. */
-function discard(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // `force` forgives a missing file, not a missing folder.
-  }
-}
-
 function badFile(path: string, problem: string, advice: string = DOWNLOAD_AGAIN): HdmError {
   return new HdmError('bad-file', path, problem, advice);
 }
 
 /** A name from outside as it may stand in a message: visible characters, of bounded length. */
-function quote(name: unknown): string {
+export function quote(name: unknown): string {
   return typeof name === 'string' ? JSON.stringify(name.slice(0, 100)) : typeof name;
 }
 
@@ -398,7 +305,7 @@ function isSizes(value: unknown): value is number[] {
 }
 
 /** Also without its zeros a shape must have a countable number of elements. */
-function isShape(value: unknown): value is number[] {
+export function isShape(value: unknown): value is number[] {
   return isSizes(value) && Number.isSafeInteger(count(value.filter((size) => size > 0)));
 }
 

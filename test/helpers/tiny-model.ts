@@ -20,7 +20,7 @@ import { qwen3, qwen3Config, type Qwen3Config } from '../../engine/models/qwen3.
 import { xut, xutInputs } from '../../engine/models/xut.ts';
 import { xutConfig, type XutConfig } from '../../engine/models/xut-config.ts';
 import { normals } from '../../engine/sampling/noise.ts';
-import { writeSafetensors } from '../../engine/weights/safetensors.ts';
+import { writeSafetensors } from '../../engine/weights/write-safetensors.ts';
 import { declaredWeights } from '../../engine/weights/weights.ts';
 
 export interface TinyConfigs {

@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { HdmError } from '../../engine/errors.ts';
 import { DTYPES, f32, i64, type TensorData } from '../../engine/graph/dtype.ts';
 import { count } from '../../engine/graph/shape.ts';
-import { openSafetensors, readTensors, writeSafetensors } from '../../engine/weights/safetensors.ts';
+import { openSafetensors, readTensors } from '../../engine/weights/safetensors.ts';
+import { writeSafetensors } from '../../engine/weights/write-safetensors.ts';
 
 type Random = () => number;
 type Damage = (file: Buffer, random: Random) => Buffer;

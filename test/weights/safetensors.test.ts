@@ -16,12 +16,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HdmError } from '../../engine/errors.ts';
 import { f32, i64, type TensorData } from '../../engine/graph/dtype.ts';
-import {
-  openSafetensors,
-  readTensor,
-  readTensors,
-  writeSafetensors,
-} from '../../engine/weights/safetensors.ts';
+import { openSafetensors, readTensor, readTensors } from '../../engine/weights/safetensors.ts';
+import { writeSafetensors } from '../../engine/weights/write-safetensors.ts';
 
 /** What the pretended disk allows: bytes for each call, and bytes in all before it is full. */
 const disk = vi.hoisted(() => ({ bytesPerCall: Infinity, freeBytes: Infinity }));
