@@ -5,7 +5,8 @@ import { layersRule } from './build/lint/layers.mjs';
 
 const CORE = ['engine/errors.ts', 'engine/graph', 'engine/ops'];
 const NETWORKS = [...CORE, 'engine/runtime', 'engine/weights', 'engine/models', 'engine/checkpoints'];
-const AROUND = ['engine/text', 'engine/sampling', 'engine/image'];
+const DRAWING = [...NETWORKS, 'engine/text', 'engine/sampling', 'engine/image'];
+const PROGRAM = [...DRAWING, 'engine/pipeline', 'engine/gradient.ts'];
 
 /**
  * The direction of dependence: each layer and what it may import, lowest first. An entry names layers above
@@ -24,26 +25,18 @@ const LAYERS = {
   'engine/models': [...CORE, 'engine/weights'],
   'engine/checkpoints': [...CORE, 'engine/weights', 'engine/models', 'type:engine/runtime/runtime.ts'],
   'engine/text': NETWORKS,
-  'engine/sampling': [...NETWORKS, 'engine/text'],
+  'engine/sampling': ['engine/errors.ts', 'engine/graph'],
   'engine/image': ['engine/errors.ts', 'engine/graph', 'engine/sampling'],
-  'engine/pipeline': [...NETWORKS, ...AROUND],
-  'engine/golden': [...NETWORKS, ...AROUND, 'engine/pipeline'],
-  'engine/training': [...NETWORKS, ...AROUND, 'engine/pipeline', 'engine/gradient.ts'],
-  'engine/cli': [
-    ...NETWORKS,
-    ...AROUND,
-    'engine/pipeline',
-    'engine/gradient.ts',
-    'engine/golden',
-    'engine/training',
-    'package.json', // for the version
-  ],
-  'engine/cli.ts': ['engine', 'package.json'], // for the version
+  'engine/pipeline': DRAWING,
+  'engine/training': PROGRAM,
+  'engine/golden': PROGRAM,
+  'engine/cli': [...PROGRAM, 'engine/training', 'engine/golden', 'package.json'],
+  'engine/cli.ts': ['engine', 'package.json'],
   'electron/contract.ts': ['engine/errors.ts', 'type:engine'], // the browser loads it: no engine comes along
-  electron: ['engine', 'electron/contract.ts'],
+  electron: ['engine', 'electron/contract.ts', 'package.json'],
   renderer: ['electron/contract.ts'],
-  build: ['engine', 'electron', 'renderer'],
-  test: ['engine', 'electron', 'renderer', 'build', 'eslint.config.mjs'],
+  build: ['engine', 'electron', 'renderer', 'package.json'],
+  test: ['engine', 'electron', 'renderer', 'build', 'eslint.config.mjs', 'package.json'],
 };
 
 const TOP_LEVEL_FUNCTION = {
