@@ -18,7 +18,7 @@ function runAll() {
   const resultsFile = join(scratch, 'results.json');
   const failed = setUp() ? runSteps(resultsFile) : ['set-up'];
   const counts = countTests(resultsFile);
-  rmSync(scratch, { recursive: true });
+  rmSync(scratch, { recursive: true, force: true });
 
   // A crash of vitest or of the set-up leaves no failed test behind, yet it is one.
   if (counts.failed === 0 && failed.some((name) => name === 'tests' || name === 'set-up')) counts.failed = 1;
