@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { HdmError } from '../errors.ts';
 import { XUT_PRESETS } from '../models/xut-config.ts';
 import { openRuntime } from '../runtime/devices.ts';
-import { deviceOption, jsonOption, toWhole } from './options.ts';
+import { deviceOption, jsonOption, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
 import {
   benchChange,
@@ -79,10 +79,10 @@ export function benchCommand(): Command {
   );
   const start = measured(
     new Command('start').description('from the start of the process to the first step of a picture'),
-  ).requiredOption('--model <path>', 'file or folder of an HDM model');
+  ).requiredOption('--model <path>', 'file or folder of an HDM model', toPath);
   bench.addCommand(
     start.action((options: BenchOptions & { model: string }) =>
-      measure(options, () => benchStart(options.model, options.device, options.reps)),
+      measure(options, () => benchStart(options), false),
     ),
   );
   return bench;
@@ -102,12 +102,13 @@ function measured(command: Command): Command {
 async function measure(
   options: BenchOptions,
   run: (model: BenchModel) => Promise<Measurement>,
+  isOurMemory = true,
 ): Promise<void> {
   const output = openOutput(options.json ?? false);
   const { runtime } = await openRuntime(options.device);
   const precision = options.precision ?? runtime.precision;
   const first = await run({ runtime, precision });
-  const peak = { peak_gib: round(process.resourceUsage().maxRSS / 2 ** 20) }; // maxRSS is in KiB
+  const peak = isOurMemory && { peak_gib: round(process.resourceUsage().maxRSS / 2 ** 20) }; // maxRSS is in KiB
   const beside =
     options.beside && (await compare(options.beside, first, () => run({ runtime, precision }), output));
   const result = { device: runtime.device, precision, ...first.values, ...peak, ...(beside && { beside }) };

@@ -25,6 +25,9 @@ export function placesFor(out: string, count: number): (seed: number) => string 
 }
 
 function requireWritable(path: string): void {
+  if (!existsSync(dirname(path))) {
+    throw new HdmError('disk', dirname(path), 'there is no such folder', 'Make it first, or choose another');
+  }
   try {
     statSync(path, { throwIfNoEntry: false }); // complains of a name that is too long
     accessSync(dirname(path), constants.W_OK);

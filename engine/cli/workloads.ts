@@ -35,6 +35,16 @@ interface Setting {
   readonly reps: number;
 }
 
+interface StartOptions {
+  readonly model: string;
+  readonly device: string;
+  readonly precision?: 'f32' | 'f16';
+  readonly reps: number;
+}
+
+const START_STEPS = 4;
+/** The line of progress that `sample` writes after its first step. */
+const FIRST_STEP = new RegExp(`^drawing 1/${START_STEPS}$`, 'm');
 const GRID = 16;
 /** A prime, so that no two rows of a weight repeat each other: the runtime would share them. */
 const RANDOM_NUMBERS = 65_537;
@@ -65,7 +75,7 @@ export async function benchChange(model: BenchModel, setting: Setting): Promise<
   const program = await compileXut(model, setting.preset);
   const home = xutValues(setting, setting.size, setting.ctx);
   const costs: number[] = [];
-  for (let repetition = 1; repetition <= setting.reps; repetition++) {
+  for (let repetition = 1; repetition <= Math.max(1, setting.reps); repetition++) {
     await program.run(home);
     const other = xutValues(setting, setting.size + GRID * repetition, setting.ctx + repetition);
     const first = await time(() => program.run(other));
@@ -76,25 +86,18 @@ export async function benchChange(model: BenchModel, setting: Setting): Promise<
   return { key: 'ms_for_change', values: { ms_for_change: round(middle(costs)) } };
 }
 
-/** s_to_first_step: from the start of the process, with everything opened and compiled. Runs `sample` anew each time. */
-export async function benchStart(model: string, device: string, reps: number): Promise<Measurement> {
-  const out = join(tmpdir(), `hdm-bench-${process.pid}.png`);
-  const args = [
-    'sample',
-    '--model',
-    model,
-    '--prompt',
-    'a star',
-    '--steps',
-    '4',
-    '--device',
-    device,
-    '--out',
-    out,
-  ];
+/** s_to_first_step: from the start of the process, with all opened and compiled. Runs `sample` anew each time. */
+export async function benchStart(options: StartOptions): Promise<Measurement> {
+  const { model, device, precision, reps } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'hdm-bench-'));
+  const args = ['sample', '--model', model, '--device', device, '--steps', String(START_STEPS)];
+  args.push('--prompt', 'a star', '--out', folder, ...(precision ? ['--precision', precision] : []));
   const times: number[] = [];
-  for (let i = 0; i < Math.max(1, reps); i++) times.push(await timeToFirstStep(args));
-  rmSync(out, { force: true });
+  try {
+    for (let i = 0; i < Math.max(1, reps); i++) times.push(await timeToFirstStep(args));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
   return { key: 's_to_first_step', values: { s_to_first_step: round(middle(times) / 1000) } };
 }
 
@@ -107,11 +110,11 @@ function timeToFirstStep(args: readonly string[]): Promise<number> {
     let firstStepMs: number | undefined;
     child.stderr.on('data', (text: Buffer) => {
       said += text.toString();
-      if (said.includes('1/4')) firstStepMs ??= performance.now() - start;
+      if (FIRST_STEP.test(said)) firstStepMs ??= performance.now() - start;
     });
     child.on('close', () => {
       if (firstStepMs !== undefined) resolve(firstStepMs);
-      else reject(new HdmError('bad-usage', 'bench start', said.trim() || 'no step was made'));
+      else reject(new HdmError('bad-model', 'bench start', `no step was made (${said.trim()})`));
     });
   });
 }

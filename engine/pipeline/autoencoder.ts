@@ -24,6 +24,9 @@ export interface Latent {
   readonly data: Float32Array;
 }
 
+const TILE_BYTES = 2.75e9;
+const PLANES = 8;
+
 export interface Autoencoder {
   decode(latent: Latent): Promise<Pixels>;
   encode(pixels: Pixels): Promise<Latent>;
@@ -39,24 +42,28 @@ export async function openAutoencoder(
   const { config } = part;
   const [channels, scale] = [config.latent_channels, latentScale(config)];
   const decode = await compileDecoder(runtime, part, precision);
-  let encode: Promise<Program> | undefined;
+  let encode: Program | undefined;
   return {
     decode: (latent) =>
       decodeLatent(decode, config, { ...latent, data: toVaeUnits(latent.data, config) }, (image) =>
         requireNumbers(image, part, 'the decoded picture'),
       ),
     async encode(pixels) {
-      encode ??= compileEncoder(runtime, part, precision);
-      const program = await encode;
-      const planes = await inTiles(fromPixels(pixels), { channels, scale: 1 / scale }, async (tile) => {
-        const { mean } = await program.run({ image: batchOfOne(tile) });
-        return requireNumbers(toFloat32(mean!), part, 'the encoded picture');
-      });
+      encode ??= await compileEncoder(runtime, part, precision);
+      const program = encode;
+      const planes = await inTiles(
+        fromPixels(pixels),
+        { channels, scale: 1 / scale, tile: tileSide(config) },
+        async (tile) => {
+          const { mean } = await program.run({ image: batchOfOne(tile) });
+          return requireNumbers(toFloat32(mean!), part, 'the encoded picture');
+        },
+      );
       return { ...planes, data: fromVaeUnits(planes.data, config) };
     },
     async dispose() {
       await decode.dispose();
-      await (await encode)?.dispose();
+      await encode?.dispose();
     },
   };
 }
@@ -69,12 +76,22 @@ export async function decodeLatent(
   check = (image: Float32Array): Float32Array => image,
 ): Promise<Pixels> {
   const plane = { channels: config.latent_channels, ...latent };
-  const result = { channels: config.out_channels, scale: latentScale(config) };
+  const result = { channels: config.out_channels, scale: latentScale(config), tile: tileSide(config) };
   const image = await inTiles(plane, result, async (tile) => {
     const { image: part } = await program.run({ latent: batchOfOne(tile) });
     return check(toFloat32(part!));
   });
   return toPixels(image);
+}
+
+/**
+ * Side of the largest square, in latent numbers, that is computed in one piece. Memory goes to the widest planes of
+ * full size, about eight of them at once: pictures of up to 576 x 576 pixels with the released VAE.
+ */
+function tileSide(config: AutoencoderConfig): number {
+  const widest = config.block_out_channels[1] ?? config.block_out_channels[0]!;
+  const pixels = TILE_BYTES / (PLANES * widest * Float32Array.BYTES_PER_ELEMENT);
+  return Math.floor(Math.sqrt(pixels) / latentScale(config));
 }
 
 async function compileDecoder(

@@ -1,5 +1,6 @@
 /** @file The denoiser of one picture: XUT with its prompt, its camera and guidance, as one velocity function. */
 import type { ModelPart } from '../checkpoints/checkpoint.ts';
+import { HdmError } from '../errors.ts';
 import { f32, i64, toFloat32, type FloatDType, type TensorData } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { applyCamera, positionMap, toTokenGrid } from '../models/positions.ts';
@@ -55,6 +56,11 @@ export function guidedDenoiser(
   positions = cameraPositions(transformer.config, request),
 ): Denoiser {
   const { config } = transformer;
+  if (request.treadGuidance > 0 && (config.tread_config === null || !contexts)) {
+    const problem =
+      'TREAD guidance needs a model with token routing and a text encoder, this one has not both';
+    throw new HdmError('bad-usage', 'picture', problem, 'Leave it out');
+  }
   const { height, width } = latentSize(request);
   const { guidanceScale: scale, guidanceInterval, treadGuidance, seed } = request;
   const tokens = (height * width) / config.patch_size ** 2;
@@ -62,10 +68,12 @@ export function guidedDenoiser(
     positions: f32([1, tokens, 2], positions),
     ...(config.addon_info_embs_dim && { addon: f32([1, 1], [Math.log(request.width / request.height)]) }),
   };
-  const kept = (rate: number, step: number): Record<string, TensorData> => {
+  let draws = 0;
+  /** Drawn anew at each call, in the order of the calls. */
+  const kept = (rate: number): Record<string, TensorData> => {
     if (config.tread_config === null) return {};
     const number = tokens - Math.floor(tokens * rate);
-    return { kept: i64([1, number], chooseSorted(seed, STREAMS.tread + step, number, tokens)) };
+    return { kept: i64([1, number], chooseSorted(seed, STREAMS.tread + draws++, number, tokens)) };
   };
   const velocity = async (
     x: Float32Array,
@@ -79,7 +87,7 @@ export function guidedDenoiser(
       t: f32([1], [t]),
       ...(context && { context }),
       ...constant,
-      ...kept(rate, step),
+      ...kept(rate),
     };
     const { velocity: v } = await program.run(inputs);
     return requireNumbers(toFloat32(v!), transformer, `what the model computed in step ${step}`);

@@ -8,7 +8,7 @@ const [LATENT_SCALE, PATCH_SIZE] = [8, 2];
 
 /** Throws `bad-model` with the first thing that does not fit. All parts that the model needs must be there. */
 export function requireFit({ path, transformer, textEncoder, vae }: Checkpoint): void {
-  const { patch_size, input_dim, ctx_dim, addon_info_embs_dim } = transformer.config;
+  const { patch_size, input_dim, ctx_dim, addon_info_embs_dim, class_cond, double_t } = transformer.config;
   const { latent_channels, in_channels, out_channels } = vae!.config;
   const scale = latentScale(vae!.config);
   const context = ctx_dim === null ? null : textEncoder!.config.hidden_size;
@@ -32,6 +32,8 @@ export function requireFit({ path, transformer, textEncoder, vae }: Checkpoint):
       `expected a VAE that shrinks pictures ${LATENT_SCALE} times, got ${scale} times`,
     ],
     [patch_size === PATCH_SIZE, `expected a patch size of ${PATCH_SIZE}, got ${patch_size}`],
+    [!class_cond, 'it draws classes by number (class_cond), which cannot be asked for here'],
+    [!double_t, 'it needs a second time (double_t), which no sampler here gives'],
     [
       (addon_info_embs_dim ?? 0) <= 1,
       `expected at most 1 number of extra condition (addon_info_embs_dim), got ${addon_info_embs_dim}`,

@@ -76,7 +76,8 @@ const RULES: readonly Rule[] = [
   },
   {
     isMet: ({ guidanceScale }) => Number.isFinite(guidanceScale) && Math.abs(guidanceScale) <= 100,
-    problem: ({ guidanceScale }) => `the guidance scale must be a number up to 100, got ${guidanceScale}`,
+    problem: ({ guidanceScale }) =>
+      `the guidance scale must be a number from -100 to 100, got ${guidanceScale}`,
     advice: '1 to 5 is usual',
   },
   {
@@ -120,6 +121,16 @@ const RULES: readonly Rule[] = [
     isMet: ({ treadGuidance }) => treadGuidance >= 0 && treadGuidance < 1,
     problem: ({ treadGuidance }) => `the TREAD rate must be 0 to less than 1, got ${treadGuidance}`,
     advice: '0.25 to 0.5 is usual',
+  },
+  {
+    isMet: ({ treadGuidance, guidanceScale }) => treadGuidance === 0 || guidanceScale !== 1,
+    problem: () => 'TREAD guidance does nothing at a guidance scale of 1',
+    advice: 'Choose a larger scale, or leave it out',
+  },
+  {
+    isMet: ({ schedule }) => schedule.shift === undefined || schedule.name === 'shifted',
+    problem: ({ schedule }) => `a shift does nothing in the ${schedule.name} schedule`,
+    advice: 'Choose the shifted schedule, or leave the shift out',
   },
   {
     isMet: ({ from }) => !from || (from.strength > 0 && from.strength <= 1),

@@ -11,28 +11,26 @@ export interface Plane {
   readonly data: Float32Array;
 }
 
-/**
- * Both in latent numbers. A tile of 72, a picture of 576 pixels, takes the released VAE about 3 GiB in float32, and
- * 1024 pixels are two tiles.
- */
-const TILE = 72;
+/** In latent numbers. */
 const OVERLAP = 16;
 
 /** What comes out for a plane: its channels, and its height and width in units of the input's. */
 interface Result {
   readonly channels: number;
   readonly scale: number;
+  /** Side of the largest square that is computed in one piece, in latent numbers. */
+  readonly tile: number;
 }
 
 /** `compute` on the whole plane when it is at most one tile large, else on overlapping tiles of it. */
 export async function inTiles(
   plane: Plane,
-  { channels, scale }: Result,
+  { channels, scale, tile: side }: Result,
   compute: (tile: Plane) => Promise<Float32Array>,
 ): Promise<Plane> {
   const unit = Math.max(1, 1 / scale); // input numbers per latent number: 1 for a decoder
-  const rows = spans(plane.height / unit).map((span) => scaled(span, unit));
-  const columns = spans(plane.width / unit).map((span) => scaled(span, unit));
+  const rows = spans(plane.height / unit, side).map((span) => scaled(span, unit));
+  const columns = spans(plane.width / unit, side).map((span) => scaled(span, unit));
   const [height, width] = [plane.height * scale, plane.width * scale];
   if (rows.length === 1 && columns.length === 1) {
     return { channels, height, width, data: await compute(plane) };
@@ -57,9 +55,9 @@ interface Span {
 }
 
 /** As few pieces of an axis of `length` latent numbers as possible, of one length, overlapping evenly. */
-function spans(length: number): Span[] {
-  if (length <= TILE) return [{ start: 0, length }];
-  const number = Math.ceil((length - OVERLAP) / (TILE - OVERLAP));
+function spans(length: number, largest: number): Span[] {
+  if (length <= largest) return [{ start: 0, length }];
+  const number = Math.ceil((length - OVERLAP) / (largest - OVERLAP));
   const tile = Math.ceil((length + (number - 1) * OVERLAP) / number);
   const step = (length - tile) / (number - 1);
   return Array.from({ length: number }, (_, index) => ({ start: Math.round(index * step), length: tile }));

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PreTrainedTokenizer } from '@huggingface/transformers';
 import { z } from 'zod';
+import type { ContextRule } from '../checkpoints/checkpoint.ts';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { MAX_CONTEXT } from '../models/xut-config.ts';
@@ -11,13 +12,6 @@ export interface Tokenizer {
   /** Token ids of a text, without special tokens or a chat template. */
   encode(text: string): number[];
   readonly padId: number;
-}
-
-/** How prompts become context; see the checkpoint's model_index.json. */
-export interface PaddingRule {
-  readonly padding: 'longest' | 'max_length';
-  /** Tokens of context the model was trained with. */
-  readonly length: number;
 }
 
 export interface PromptTokens {
@@ -64,7 +58,7 @@ const tokenizerConfig = z
  * as in training; a prompt longer than `length` is never cut (reference of the released model §5). Throws
  * `bad-usage` for one that is longer than any memory.
  */
-export function tokenizePrompt(tokenizer: Tokenizer, text: string, rule: PaddingRule): PromptTokens {
+export function tokenizePrompt(tokenizer: Tokenizer, text: string, rule: ContextRule): PromptTokens {
   const encoded = tokenizer.encode(text);
   if (encoded.length > MAX_CONTEXT) {
     const problem = `it has ${encoded.length} tokens, at most ${MAX_CONTEXT} can be read`;

@@ -111,6 +111,9 @@ function lokrForms(): Algorithm[] {
   });
 }
 
+/** Of the tensors of a layer, what stands after its name. */
+const SUFFIXES = ['alpha', ...new Set(ALGORITHMS.flatMap(({ suffixes }) => suffixes))];
+
 /** What stands before a layer's name in adapter files of LyCORIS and ComfyUI. */
 const PREFIXES = ['lycoris_model_', 'lycoris_', 'lora_unet_', 'lora_transformer_', 'diffusion_model_'];
 
@@ -138,6 +141,10 @@ export function openAdapter(
     requireNumbers(path, written, tensors);
     for (const algorithm of algorithmsOf(path, written, tensors)) {
       const name = `${layer}.${algorithm.target}`;
+      if (!weights.has(name)) {
+        unused.push(`${written} (${algorithm.target})`);
+        continue;
+      }
       algorithms.add(algorithm.name);
       changes.set(name, { algorithm, tensors, scale: scaleOf(algorithm, tensors, scaling) });
     }
@@ -204,9 +211,9 @@ function asMatrix(x: Tensor): Tensor {
 function tensorsByLayer(path: string): Map<string, Map<string, TensorData>> {
   const layers = new Map<string, Map<string, TensorData>>();
   for (const [name, tensor] of readTensors(openSafetensors(path))) {
-    // Layer names have no dot: the first one ends them.
-    const [layer, ...rest] = name.split('.') as [string, ...string[]];
-    const suffix = rest.join('.');
+    // Some programs write a layer's name with dots, some with underscores.
+    const suffix = SUFFIXES.find((known) => name.endsWith(`.${known}`)) ?? name.split('.').at(-1)!;
+    const layer = name.slice(0, -suffix.length - 1).replaceAll('.', '_');
     const known = layers.get(layer) ?? new Map<string, TensorData>();
     layers.set(layer, known.set(suffix, tensor));
   }

@@ -109,13 +109,17 @@ function fromOrt(tensor: ort.Tensor, { dtype }: GraphTensor): TensorData {
   return convert({ dtype: border, shape: tensor.dims, data }, dtype);
 }
 
+const OTHERWISE = {
+  cpu: 'The model may be damaged: see `hdm-studio inspect --scan`',
+  gpu: 'Try another device: --device cpu',
+};
+
 function deviceError(provider: OnnxProvider, error: unknown): HdmError {
   // ONNX Runtime's messages begin with a source line and the condition that failed.
   const raw = error instanceof Error ? error.message : String(error);
   const message = raw.split('was false.').at(-1)!.trim().replace(/\s+/g, ' ').replace(/\.+$/, '');
   const isMemory = /alloc|out of memory/i.test(message);
-  const advice = isMemory
-    ? 'Choose a smaller picture, or close other programs'
-    : 'Try another device: --device cpu';
+  const otherwise = OTHERWISE[provider === 'cpu' ? 'cpu' : 'gpu'];
+  const advice = isMemory ? 'Choose a smaller picture, or close other programs' : otherwise;
   return new HdmError('device', `device ${provider}`, message, advice, error);
 }
