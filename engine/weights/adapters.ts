@@ -211,13 +211,19 @@ function asMatrix(x: Tensor): Tensor {
 function tensorsByLayer(path: string): Map<string, Map<string, TensorData>> {
   const layers = new Map<string, Map<string, TensorData>>();
   for (const [name, tensor] of readTensors(openSafetensors(path))) {
-    // Some programs write a layer's name with dots, some with underscores.
-    const suffix = SUFFIXES.find((known) => name.endsWith(`.${known}`)) ?? name.split('.').at(-1)!;
-    const layer = name.slice(0, -suffix.length - 1).replaceAll('.', '_');
+    const [layer, suffix] = splitName(name);
     const known = layers.get(layer) ?? new Map<string, TensorData>();
     layers.set(layer, known.set(suffix, tensor));
   }
   return layers;
+}
+
+/** Some programs write a layer's name with dots; where what follows it is not known, the first dot ends it. */
+function splitName(name: string): [layer: string, suffix: string] {
+  const known = SUFFIXES.find((suffix) => name.endsWith(`.${suffix}`));
+  if (known) return [name.slice(0, -known.length - 1).replaceAll('.', '_'), known];
+  const [layer, ...rest] = name.split('.') as [string, ...string[]];
+  return [layer, rest.join('.')];
 }
 
 function algorithmsOf(path: string, layer: string, tensors: ReadonlyMap<string, TensorData>): Algorithm[] {

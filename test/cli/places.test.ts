@@ -70,7 +70,7 @@ describe('pictures go', () => {
 
 describe('before anything is drawn', () => {
   it.each<[string, () => string, string]>([
-    ['a missing folder', () => join(folder, 'nowhere/a.png'), 'no such file or folder'],
+    ['a missing folder', () => join(folder, 'nowhere/a.png'), 'there is no such folder'],
     ['a missing folder with a slash', () => join(folder, 'nowhere/'), 'there is no such folder'],
     ['a missing folder named as a picture', () => join(folder, 'nowhere.png/'), 'there is no such folder'],
     ['a file in place of a folder', () => join(fileIn(folder), 'a.png'), 'this is a file, not a folder'],

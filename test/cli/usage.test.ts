@@ -58,6 +58,8 @@ describe('a command line that cannot be', () => {
     ['--seed 9007199254740992', 'expected a whole number'],
     ['--seed 9007199254740991 --count 2', 'the seed must be a whole number from 0 to 9007199254740991'],
     ['--count 0', 'at least 1'],
+    ['--shift 4', 'does nothing in the uniform schedule'],
+    ['--tread-negative 0.5 --cfg 1', 'does nothing at a guidance scale of 1'],
     ['--sampler foo', 'euler, heun, dpmpp-2m, unipc'],
     ['--schedule foo', 'uniform, shifted'],
     ['--shift 0', 'the shift of the schedule must be above 0'],

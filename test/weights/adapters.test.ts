@@ -111,6 +111,26 @@ describe('the names in an adapter', () => {
     }
   });
 
+  it('may be written with dots', () => {
+    const weights = openCheckpoint(model.folder).transformer.weights;
+    const expected = openAdapter(writeAdapter('a.safetensors', LORA), weights).changes;
+    const tensors = readTensors(openSafetensors(join(folder, 'a.safetensors')));
+    const dotted = [...tensors].map(([name, tensor]) => {
+      const suffix = name.slice(name.indexOf('.'));
+      return [`diffusion_model.${LORA.layer}${suffix}`, tensor] as const;
+    });
+    writeSafetensors(join(folder, 'b.safetensors'), new Map(dotted));
+    expect(openAdapter(join(folder, 'b.safetensors'), weights).changes).toEqual(expected);
+  });
+
+  it('count as unused where the layer has no such weight', () => {
+    const weights = openCheckpoint(model.folder).transformer.weights;
+    const path = join(folder, 'a.safetensors');
+    const before = `lycoris_${MATRIX.replaceAll('.', '_')}`; // q, k and v have no bias
+    writeSafetensors(path, randomWeights(new Map([[`${before}.b_norm`, [96]]]), 5));
+    expect(() => openAdapter(path, weights)).toThrow('none of its 1 layers is in this model');
+  });
+
   it('decide which layer of a drawing changes', async () => {
     const usual = { path: writeAdapter('a.safetensors', LORA), strength: 1 };
     const comfy = { path: writeAdapter('b.safetensors', LORA, 'lora_unet_'), strength: 1 };
