@@ -132,8 +132,10 @@ async function draw(options: SampleOptions, signal: AbortSignal): Promise<void> 
   // What can be wrong with the words of the user is found before anything slow begins.
   const places = placesFor(options.out, options.count);
   const checkpoint = openCheckpoint(options.model, options);
-  const first = await requestOf(options, checkpoint);
-  checkRequest({ ...first, seed: first.seed + (options.count - 1) });
+  const asked = requestOf(options, checkpoint);
+  checkRequest({ ...asked, seed: asked.seed + (options.count - 1) });
+  const first = { ...asked, ...optional('from', await startingPicture(options, asked)) };
+  checkRequest(first);
 
   const { runtime, reason } = await openRuntime(options.device);
   if (options.device === 'auto') output.note(`device: ${runtime.device} (${reason})`);
@@ -161,7 +163,7 @@ async function draw(options: SampleOptions, signal: AbortSignal): Promise<void> 
   }
 }
 
-async function requestOf(options: SampleOptions, { vae }: Checkpoint): Promise<PictureRequest> {
+function requestOf(options: SampleOptions, { vae }: Checkpoint): PictureRequest {
   const size = sizeOf(options, vae?.config.sample_size ?? DEFAULTS.width);
   return {
     ...size,
@@ -175,7 +177,6 @@ async function requestOf(options: SampleOptions, { vae }: Checkpoint): Promise<P
     seed: options.seed ?? randomInt(2 ** 32),
     camera: { zoom: options.zoom, xShift: options.xShift, yShift: options.yShift },
     treadGuidance: options.treadNegative,
-    ...optional('from', await startingPicture(options, size)),
   };
 }
 
