@@ -7,6 +7,7 @@ import { openTensors, partOf } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { count } from '../graph/shape.ts';
 import { readSettings } from '../image/restore.ts';
+import { PICTURE_ENDINGS } from '../image/save.ts';
 import type { WeightSources } from '../runtime/runtime.ts';
 import { damagedWeights } from '../weights/damage.ts';
 import { openSafetensors } from '../weights/safetensors.ts';
@@ -17,8 +18,6 @@ interface InspectOptions extends Elsewhere {
   readonly scan?: boolean;
   readonly json?: boolean;
 }
-
-const PICTURES = ['.png', '.webp', '.jpg', '.jpeg'];
 
 export function inspectCommand(): Command {
   return new Command('inspect')
@@ -38,7 +37,7 @@ async function inspect(
 ): Promise<void> {
   const output = openOutput(json);
   if (!existsSync(path)) throw new HdmError('disk', path, 'no such file or folder', 'Check the path');
-  if (PICTURES.includes(extname(path).toLowerCase())) return inspectPicture(path, output);
+  if (PICTURE_ENDINGS.includes(extname(path).toLowerCase())) return inspectPicture(path, output);
   const isFile = !statSync(path).isDirectory();
   if (isFile && !partOf(openTensors(path), 'transformer')) return inspectTensors(path, scan, output);
   const checkpoint = openCheckpoint(path, elsewhere);

@@ -24,6 +24,9 @@ const ENCODERS: Readonly<Record<string, Encoder>> = {
   '.jpeg': encodeJpeg,
 };
 
+/** Endings of the picture files that are written here. */
+export const PICTURE_ENDINGS: readonly string[] = Object.keys(ENCODERS);
+
 const QUALITY = 90;
 
 /** Keywords of the texts in a PNG. */

@@ -1,7 +1,6 @@
 /** @file Pictures to latents and back, in tiles where a picture is too large for memory in one piece. */
 import type { ModelPart } from '../checkpoints/checkpoint.ts';
 import { f32, toFloat32, type FloatDType } from '../graph/dtype.ts';
-import { Graph } from '../graph/graph.ts';
 import type { Pixels } from '../image/pixels.ts';
 import {
   decoder,
@@ -12,7 +11,7 @@ import {
   type AutoencoderConfig,
 } from '../models/autoencoder-kl.ts';
 import type { Program, Runtime } from '../runtime/runtime.ts';
-import { graphWeights } from '../weights/weights.ts';
+import { compilePart } from './compile.ts';
 import { requireNumbers } from './numbers.ts';
 import { inTiles, type Plane } from './tiles.ts';
 
@@ -41,7 +40,9 @@ export async function openAutoencoder(
 ): Promise<Autoencoder> {
   const { config } = part;
   const [channels, scale] = [config.latent_channels, latentScale(config)];
-  const decode = await compileDecoder(runtime, part, precision);
+  const decode = await compilePart(runtime, part, precision, (graph, weights) =>
+    graph.output('image', decoder(config, weights, latentInput(graph, config))),
+  );
   let encode: Program | undefined;
   return {
     decode: (latent) =>
@@ -49,7 +50,9 @@ export async function openAutoencoder(
         requireNumbers(image, part, 'the decoded picture'),
       ),
     async encode(pixels) {
-      encode ??= await compileEncoder(runtime, part, precision);
+      encode ??= await compilePart(runtime, part, precision, (graph, weights) =>
+        graph.output('mean', encoder(config, weights, imageInput(graph, config))[0]),
+      );
       const program = encode;
       const planes = await inTiles(
         fromPixels(pixels),
@@ -92,27 +95,6 @@ function tileSide(config: AutoencoderConfig): number {
   const widest = config.block_out_channels[1] ?? config.block_out_channels[0]!;
   const pixels = TILE_BYTES / (PLANES * widest * Float32Array.BYTES_PER_ELEMENT);
   return Math.floor(Math.sqrt(pixels) / latentScale(config));
-}
-
-async function compileDecoder(
-  runtime: Runtime,
-  { config, weights }: ModelPart<AutoencoderConfig>,
-  precision: FloatDType,
-): Promise<Program> {
-  const graph = new Graph();
-  graph.output('image', decoder(config, graphWeights(graph, weights, precision), latentInput(graph, config)));
-  return runtime.compile(graph, weights);
-}
-
-async function compileEncoder(
-  runtime: Runtime,
-  { config, weights }: ModelPart<AutoencoderConfig>,
-  precision: FloatDType,
-): Promise<Program> {
-  const graph = new Graph();
-  const [mean] = encoder(config, graphWeights(graph, weights, precision), imageInput(graph, config));
-  graph.output('mean', mean);
-  return runtime.compile(graph, weights);
 }
 
 function batchOfOne({ channels, height, width, data }: Plane) {

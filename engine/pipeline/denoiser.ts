@@ -2,7 +2,6 @@
 import type { ModelPart } from '../checkpoints/checkpoint.ts';
 import { HdmError } from '../errors.ts';
 import { f32, i64, toFloat32, type FloatDType, type TensorData } from '../graph/dtype.ts';
-import { Graph } from '../graph/graph.ts';
 import { applyCamera, positionMap, toTokenGrid } from '../models/positions.ts';
 import { xut, xutInputs } from '../models/xut.ts';
 import type { XutConfig } from '../models/xut-config.ts';
@@ -10,7 +9,7 @@ import type { Program, Runtime } from '../runtime/runtime.ts';
 import { chooseSorted } from '../sampling/noise.ts';
 import type { Denoiser } from '../sampling/samplers.ts';
 import { adaptWeight, type Adapter } from '../weights/adapters.ts';
-import { graphWeights } from '../weights/weights.ts';
+import { compilePart } from './compile.ts';
 import { requireNumbers } from './numbers.ts';
 import type { PictureRequest } from './request.ts';
 
@@ -23,20 +22,21 @@ export interface ActiveAdapter {
 export const STREAMS = { noise: 0, tread: 1000 } as const;
 
 /** XUT made ready for a device. Adapters become part of the weights, so they cost nothing per step. */
-export async function compileDenoiser(
+export function compileDenoiser(
   runtime: Runtime,
-  { config, weights }: ModelPart<XutConfig>,
+  part: ModelPart<XutConfig>,
   adapters: readonly ActiveAdapter[],
   precision: FloatDType,
 ): Promise<Program> {
-  const graph = new Graph();
-  const read = graphWeights(graph, weights, precision, (name, weight) => adaptWeight(name, weight, adapters));
-  const inputs = xutInputs(graph, config, {
-    context: config.ctx_dim !== null,
-    kept: config.tread_config !== null,
-  });
-  graph.output('velocity', xut(config, read, inputs));
-  return runtime.compile(graph, weights);
+  const { config } = part;
+  const given = { context: config.ctx_dim !== null, kept: config.tread_config !== null };
+  return compilePart(
+    runtime,
+    part,
+    precision,
+    (graph, weights) => graph.output('velocity', xut(config, weights, xutInputs(graph, config, given))),
+    (name, weight) => adaptWeight(name, weight, adapters),
+  );
 }
 
 export interface Contexts {

@@ -2,13 +2,14 @@
 import type { Checkpoint, ContextRule, ModelPart, TextEncoderConfig } from '../checkpoints/checkpoint.ts';
 import { HdmError } from '../errors.ts';
 import { i64, toFloat32, type FloatDType, type TensorData } from '../graph/dtype.ts';
-import { Graph, type Tensor } from '../graph/graph.ts';
+import type { Tensor } from '../graph/graph.ts';
 import { textInputs, type TextInputs } from '../models/causal-lm.ts';
 import { gemma3 } from '../models/gemma3.ts';
 import { qwen3 } from '../models/qwen3.ts';
 import type { Program, Runtime } from '../runtime/runtime.ts';
 import { openTokenizer, tokenizePrompt, type PromptTokens, type Tokenizer } from '../text/tokenizer.ts';
-import { graphWeights, type Weights } from '../weights/weights.ts';
+import type { Weights } from '../weights/weights.ts';
+import { compilePart } from './compile.ts';
 import { requireNumbers } from './numbers.ts';
 
 export interface TextEncoder {
@@ -30,7 +31,9 @@ export async function openTextEncoder(
 ): Promise<TextEncoder> {
   const part = checkpoint.textEncoder!;
   const tokenizer = knownTokens(openTokenizer(checkpoint.tokenizer!), checkpoint);
-  const program = await compileTextEncoder(runtime, part, precision);
+  const program = await compilePart(runtime, part, precision, (graph, weights) =>
+    graph.output('states', hiddenStates(part.config, weights, textInputs(graph), precision)),
+  );
   return textEncoder(tokenizer, program, part, checkpoint.context);
 }
 
@@ -43,17 +46,6 @@ export function hiddenStates(
 ): Tensor {
   if (config.model_type === 'qwen3') return qwen3(config, weights, inputs, precision);
   return gemma3(config, weights, inputs, precision);
-}
-
-async function compileTextEncoder(
-  runtime: Runtime,
-  { config, weights }: ModelPart<TextEncoderConfig>,
-  precision: FloatDType,
-): Promise<Program> {
-  const graph = new Graph();
-  const read = graphWeights(graph, weights, precision);
-  graph.output('states', hiddenStates(config, read, textInputs(graph), precision));
-  return runtime.compile(graph, weights);
 }
 
 /** The tokenizer, which throws `bad-model` for a token that the text encoder does not know. */

@@ -4,8 +4,8 @@
  */
 import protobuf from 'protobufjs/light.js';
 
-export const OPSET = 23;
-export const IR_VERSION = 10;
+const OPSET = 23;
+const IR_VERSION = 10;
 
 export const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const;
 const EXTERNAL = 1;
