@@ -1,0 +1,89 @@
+/**
+ * @file What host and engine process say to each other, through birpc over the pipe of `child_process.fork` with
+ * 'advanced' serialization (bytes cross as Uint8Array). The process holds one opened model at a time.
+ */
+import type { FloatDType } from '../../engine/graph/dtype.ts';
+import type { PictureRequest } from '../../engine/pipeline/request.ts';
+import type { PictureSettings } from '../../engine/image/settings.ts';
+import type { DeviceReport } from '../../engine/runtime/devices.ts';
+import type { CheckResult, Failure, Progress } from '../contract.ts';
+
+/** A model and where it runs: what decides whether the one in memory serves. */
+export interface Loadable {
+  /** File or folder. */
+  readonly path: string;
+  readonly textEncoder?: string;
+  readonly vae?: string;
+  readonly tokenizer?: string;
+  readonly adapters: readonly { readonly path: string; readonly strength: number }[];
+  readonly device: string;
+  readonly precision: 'auto' | 'f32' | 'f16';
+}
+
+export interface StartingImage {
+  readonly path: string;
+  /** White is painted anew. */
+  readonly maskPath?: string;
+  readonly strength: number;
+}
+
+export interface DrawTask {
+  readonly id: string;
+  readonly model: Loadable;
+  readonly request: Omit<PictureRequest, 'from'>;
+  readonly from?: StartingImage;
+  readonly withPreviews: boolean;
+  /** Where the picture goes, whole or not at all; the ending chooses the format. */
+  readonly file: string;
+  /** WebP, longest side `THUMBNAIL_SIDE`. */
+  readonly thumbnail: string;
+  /** What the engine cannot know of the settings inside the file. */
+  readonly label: Pick<PictureSettings, 'model' | 'adapters'> & { readonly promptTemplate?: string };
+}
+
+export const THUMBNAIL_SIDE = 384;
+
+export interface DrawResult {
+  readonly device: string;
+  readonly precision: FloatDType;
+  /** Passes of the denoiser and how long they took, without waiting for anything else. */
+  readonly passes: number;
+  readonly denoiseMs: number;
+  readonly decodeMs: number;
+  /** 0 when the model was in memory. */
+  readonly loadMs: number;
+  /** Highest resident memory of the process while it drew. */
+  readonly peakBytes: number;
+}
+
+export type DraftTask = Pick<DrawTask, 'id' | 'model' | 'request' | 'from'>;
+
+export interface Draft {
+  /** WebP. */
+  readonly bytes: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Answers of the engine's own errors: a class does not cross a pipe. */
+export type Answer<T> = { readonly value: T } | { readonly error: Failure };
+
+export interface EngineFunctions {
+  draw(task: DrawTask): Promise<Answer<DrawResult>>;
+  draft(task: DraftTask): Promise<Answer<Draft>>;
+  /** Ends a task within one step; it then answers `cancelled`. */
+  cancel(taskId: string): void;
+  /** Gives the memory of the model back. */
+  unload(): Promise<void>;
+  devices(): Promise<Answer<DeviceReport[]>>;
+  /** Every golden file in `folder`, on a device. */
+  check(device: string, folder: string): Promise<Answer<CheckResult[]>>;
+}
+
+export interface HostOfEngineFunctions {
+  ready(): void;
+  /** What a task does now; `preview` is a PNG. */
+  progress(taskId: string, progress: Omit<Progress, 'preview' | 'secondsLeft'>, preview?: Uint8Array): void;
+  /** The model in memory and its device, or that there is none. */
+  loaded(what: { readonly path: string; readonly device: string; readonly reason: string } | undefined): void;
+}
