@@ -130,6 +130,8 @@ const foundSettings = z.object({
   /** Name of the model in the picture, when it is none of those here. */
   missingModel: z.string().optional(),
   missingAdapters: z.array(z.string()),
+  /** It began from another picture, which is not inside: the settings alone draw something else. */
+  missingStart: z.boolean(),
 });
 
 // ---- Grids: one drawing, two settings varied ----
@@ -345,17 +347,17 @@ export const CALLS = {
     z.object({ modelId: id, text }),
     z.object({ tokens: z.int(), limit: z.int() }).nullable(),
   ),
-  'prompts.history': call(z.object({ search: text, limit: z.int().max(MAX_PAGE) }), z.array(text)),
+  'prompts.history': call(z.object({ search: text, limit: z.int().min(1).max(MAX_PAGE) }), z.array(text)),
   'prompts.expand': call(z.object({ text, seed: z.int() }), z.object({ text })),
   'prompts.wildcards': call(nothing, z.array(name)),
-  'tags.complete': call(z.object({ text, limit: z.int().max(100) }), z.array(tagSuggestion)),
+  'tags.complete': call(z.object({ text, limit: z.int().min(1).max(100) }), z.array(tagSuggestion)),
 
   'library.list': call(
     z.object({
       filter: pictureFilter,
       order: z.enum(['newest', 'oldest']),
       offset: z.int().min(0),
-      limit: z.int().max(MAX_PAGE),
+      limit: z.int().min(1).max(MAX_PAGE),
     }),
     z.object({ total: z.int(), revision: z.int(), pictures: z.array(picture) }),
   ),
@@ -434,7 +436,13 @@ export const CALLS = {
   /** Our numbers beside independent ones, on the chosen device. Takes a while. */
   'devices.check': call(nothing, z.object({ device: z.string(), results: z.array(checkResult) })),
 
-  'settings.change': call(settings.partial(), settings),
+  /** null takes an optional setting away. */
+  'settings.change': call(
+    settings
+      .partial()
+      .extend({ modelId: id.nullable().optional(), tagFile: path.nullable().optional() }),
+    settings,
+  ),
   /** Address of a zip file with versions, log and settings; prompts and pictures only when asked for. */
   'diagnostics.make': call(
     z.object({ withPrompts: z.boolean(), withPictures: z.boolean() }),
@@ -507,6 +515,8 @@ export interface DesktopBridge {
   post(message: string): void;
   /** Returns what ends the listening. */
   onMessage(listener: (message: string) => void): () => void;
+  /** Called at once and at each change: whether the host runs. After a restart the window connects anew. */
+  onHost(listener: (isUp: boolean) => void): () => void;
   /** A native dialog; empty when it was closed. */
   choose(what: 'model file' | 'folder' | 'picture' | 'CSV file'): Promise<string[]>;
   /** The path of a dropped file. */

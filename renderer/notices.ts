@@ -1,0 +1,24 @@
+/** @file Short messages at the edge of the window, for what has no place of its own. */
+import { toast } from 'svelte-sonner';
+import { t } from './messages/messages.svelte.ts';
+
+/** Says what went wrong. */
+export function showError(error: unknown): void {
+  toast.error(error instanceof Error ? error.message : String(error));
+}
+
+/** Says what was done, with a way back where there is one. */
+export function showDone(text: string, undo?: () => void): void {
+  toast(text, undo ? { action: { label: t('common.undo'), onClick: undo }, duration: 8_000 } : {});
+}
+
+/** Waits for something the person asked for and says so when it fails. Returns whether it was done. */
+export async function attempt(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    showError(error);
+    return false;
+  }
+}

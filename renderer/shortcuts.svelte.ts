@@ -1,0 +1,82 @@
+/**
+ * @file Keys. An action has a name, usual keys, and the person's own in the settings; a screen says what it does
+ * while the screen is shown. `$mod` is Ctrl, on a Mac Cmd.
+ */
+import { createKeybindingsHandler } from 'tinykeys';
+
+/** Every action with its usual keys; its words are in the messages under `actions`. */
+export const ACTIONS = {
+  generate: '$mod+Enter',
+  cancel: '$mod+Backspace',
+  create: '$mod+1',
+  compare: '$mod+2',
+  library: '$mod+3',
+  models: '$mod+4',
+  settings: '$mod+5',
+  focusPrompt: '$mod+k',
+  randomSeed: '$mod+Shift+r',
+  lockSeed: '$mod+Shift+l',
+  resetCamera: '$mod+Shift+h',
+  star: '$mod+d',
+  search: '$mod+f',
+  keys: '$mod+Slash',
+} as const;
+
+export type Action = keyof typeof ACTIONS;
+
+type Bindings = Readonly<Record<string, string>>;
+
+const isMac = navigator.platform.startsWith('Mac');
+
+let own = $state.raw<Bindings>({});
+const doers = new Map<Action, (() => void)[]>();
+let listening: ((event: KeyboardEvent) => void) | undefined;
+
+/** Takes the person's own keys (action → keys) beside the usual ones, and listens. */
+export function useKeys(bindings: Bindings): void {
+  own = bindings;
+  if (listening) window.removeEventListener('keydown', listening);
+  const table = Object.fromEntries(
+    (Object.keys(ACTIONS) as Action[]).map((action) => [
+      keysOf(action),
+      (event: KeyboardEvent) => {
+        if (run(action)) event.preventDefault();
+      },
+    ]),
+  );
+  listening = createKeybindingsHandler(table);
+  window.addEventListener('keydown', listening);
+}
+
+/** What an action does while the component that calls this is there; the newest one wins. */
+export function onAction(action: Action, doIt: () => void): void {
+  $effect(() => {
+    const list = doers.get(action) ?? [];
+    doers.set(action, [...list, doIt]);
+    return () =>
+      doers.set(
+        action,
+        (doers.get(action) ?? []).filter((entry) => entry !== doIt),
+      );
+  });
+}
+
+/** Does what an action does now. Returns whether there was anything to do. */
+export function run(action: string): boolean {
+  const doIt = doers.get(action as Action)?.at(-1);
+  doIt?.();
+  return doIt !== undefined;
+}
+
+export function keysOf(action: Action): string {
+  return own[action] ?? ACTIONS[action];
+}
+
+/** Keys as they are written on the keyboard, such as "Ctrl+Enter". */
+export function keysText(keys: string): string {
+  const names: Record<string, string> = isMac
+    ? { $mod: '⌘', Shift: '⇧', Alt: '⌥', Enter: '↩', Backspace: '⌫', Slash: '/' }
+    : { $mod: 'Ctrl', Slash: '/' };
+  const words = keys.split('+').map((key) => names[key] ?? (key.length === 1 ? key.toUpperCase() : key));
+  return words.join(isMac ? '' : '+');
+}
