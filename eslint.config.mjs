@@ -1,5 +1,6 @@
 /** @file Lint rules: the habits of this project that a program can check. */
 import { defineConfig } from 'eslint/config';
+import svelte from 'eslint-plugin-svelte';
 import tseslint from 'typescript-eslint';
 import { layersRule } from './build/lint/layers.mjs';
 
@@ -24,8 +25,8 @@ const LAYERS = {
   'engine/weights': [...CORE, 'type:engine/runtime/runtime.ts'],
   'engine/models': [...CORE, 'engine/weights'],
   'engine/checkpoints': [...CORE, 'engine/weights', 'engine/models', 'type:engine/runtime/runtime.ts'],
-  'engine/text': NETWORKS,
   'engine/sampling': ['engine/errors.ts', 'engine/graph'],
+  'engine/text': [...NETWORKS, 'engine/sampling'],
   'engine/image': ['engine/errors.ts', 'engine/graph', 'engine/sampling'],
   'engine/pipeline': DRAWING,
   'engine/training': PROGRAM,
@@ -50,13 +51,23 @@ const NAMED_EXPORT = {
   message: 'Export by name: then a thing has one name everywhere. Only configurations export a default.',
 };
 
+const TYPED_RULES = {
+  '@typescript-eslint/consistent-type-imports': 'error',
+  '@typescript-eslint/no-explicit-any': 'error',
+  '@typescript-eslint/no-floating-promises': 'error',
+  '@typescript-eslint/no-import-type-side-effects': 'error',
+  '@typescript-eslint/require-await': 'off', // what implements an interface of promises may be quick
+};
+
 export default defineConfig(
   { ignores: ['node_modules/', 'out/', 'resources/'] },
-  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
-    files: ['**/*.{ts,mjs}'],
     plugins: { '@typescript-eslint': tseslint.plugin, studio: { rules: { layers: layersRule } } },
-    languageOptions: { parser: tseslint.parser },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+  },
+  { files: ['**/*.{ts,mjs}'], languageOptions: { parser: tseslint.parser } },
+  {
+    files: ['**/*.{ts,mjs,svelte}'],
     rules: {
       eqeqeq: 'error',
       'max-depth': ['error', 3],
@@ -71,7 +82,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['{engine,electron,renderer,build,test}/**/*.{ts,mjs}'],
+    files: ['{engine,electron,renderer,build,test}/**/*.{ts,mjs,svelte}'],
     rules: { 'studio/layers': ['error', LAYERS] },
   },
   {
@@ -80,13 +91,21 @@ export default defineConfig(
     languageOptions: {
       parserOptions: { projectService: { allowDefaultProject: ['vitest.config.ts'] } },
     },
-    rules: {
-      '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/no-explicit-any': 'error',
-      '@typescript-eslint/no-floating-promises': 'error',
-      '@typescript-eslint/no-import-type-side-effects': 'error',
-      '@typescript-eslint/require-await': 'off', // what implements an interface of promises may be quick
+    rules: TYPED_RULES,
+  },
+  {
+    files: ['**/*.svelte'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    rules: TYPED_RULES,
+  },
+  ...svelte.configs.recommended, // after the above: it brings the parser of components
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: {
+      parserOptions: { parser: tseslint.parser, projectService: true, extraFileExtensions: ['.svelte'] },
     },
+    // Plain sets and maps are meant plainly: what the window shows is `$state`.
+    rules: { 'svelte/prefer-svelte-reactivity': 'off', 'svelte/no-navigation-without-resolve': 'off' },
   },
   // Helpers of one line read well as arrows where the file is a list of tests.
   { files: ['test/**/*.ts'], rules: { 'no-restricted-syntax': ['error', NAMED_EXPORT] } },

@@ -107,7 +107,7 @@ export class Studio {
 
   /** Asks the host. Throws `CallError`. */
   call<N extends CallName>(name: N, input: Input<N>): Promise<Output<N>> {
-    return this.#wire.call(name, $state.snapshot(input) as Input<N>); // a proxy of Svelte does not cross a wire
+    return this.#wire.call(name, input);
   }
 
   /** Hears an event itself, for what is not kept here. Returns what ends it. */
