@@ -4,15 +4,18 @@
  */
 import { createKeybindingsHandler } from 'tinykeys';
 
-/** Every action with its usual keys; its words are in the messages under `actions`. */
+/**
+ * Every action with its usual keys; its words are in the messages under `actions`. Browsers keep Ctrl and a digit
+ * for their tabs, so screens have Alt as well.
+ */
 export const ACTIONS = {
   generate: '$mod+Enter',
   cancel: '$mod+Backspace',
-  create: '$mod+1',
-  compare: '$mod+2',
-  library: '$mod+3',
-  models: '$mod+4',
-  settings: '$mod+5',
+  create: '$mod+Alt+Digit1',
+  compare: '$mod+Alt+Digit2',
+  library: '$mod+Alt+Digit3',
+  models: '$mod+Alt+Digit4',
+  settings: '$mod+Alt+Digit5',
   focusPrompt: '$mod+k',
   randomSeed: '$mod+Shift+r',
   lockSeed: '$mod+Shift+l',
@@ -77,6 +80,22 @@ export function keysText(keys: string): string {
   const names: Record<string, string> = isMac
     ? { $mod: '⌘', Shift: '⇧', Alt: '⌥', Enter: '↩', Backspace: '⌫', Slash: '/' }
     : { $mod: 'Ctrl', Slash: '/' };
-  const words = keys.split('+').map((key) => names[key] ?? (key.length === 1 ? key.toUpperCase() : key));
+  const words = keys
+    .split('+')
+    .map((key) => key.replace(/^(Key|Digit)/, ''))
+    .map((key) => names[key] ?? (key.length === 1 ? key.toUpperCase() : key));
   return words.join(isMac ? '' : '+');
+}
+
+/** The keys of an event as they are written here, such as `$mod+Shift+r`; undefined for a modifier alone. */
+export function pressedKeys(event: KeyboardEvent): string | undefined {
+  if (['Control', 'Meta', 'Shift', 'Alt'].includes(event.key)) return undefined;
+  const modifiers = [
+    (isMac ? event.metaKey : event.ctrlKey) && '$mod',
+    isMac && event.ctrlKey && 'Control',
+    event.altKey && 'Alt',
+    event.shiftKey && 'Shift',
+  ].filter((modifier) => typeof modifier === 'string');
+  const isLetter = /^[a-z0-9]$/i.test(event.key);
+  return [...modifiers, isLetter ? event.key.toLowerCase() : event.code].join('+');
 }
