@@ -117,5 +117,5 @@ export default defineConfig(
   },
   // Helpers of one line read well as arrows where the file is a list of tests.
   { files: ['test/**/*.ts'], rules: { 'no-restricted-syntax': ['error', NAMED_EXPORT] } },
-  { files: ['*.config.{ts,mjs}'], rules: { 'no-restricted-syntax': ['error', TOP_LEVEL_FUNCTION] } },
+  { files: ['**/*.config.{ts,mjs}'], rules: { 'no-restricted-syntax': ['error', TOP_LEVEL_FUNCTION] } },
 );

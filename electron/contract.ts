@@ -188,6 +188,8 @@ export const model = z.object({
   problem: z.string().optional(),
   /** Pixels of the side it was trained for. */
   usualSide: z.int().optional(),
+  /** How it counts places, which a hand on the camera must know; absent: the bounding box. */
+  positions: z.enum(['bounding_box', 'unit_area']).optional(),
   licence: z.string().optional(),
   /** Inside the studio's own folder, so removing it may delete the files. */
   isOwned: z.boolean(),
@@ -303,6 +305,7 @@ const snapshot = z.object({
 });
 
 const tagSuggestion = z.object({
+  /** As prompts write it: with spaces, and a backslash before brackets. */
   tag: z.string(),
   category: z.string(),
   count: z.int(),
@@ -348,7 +351,7 @@ export const CALLS = {
     z.object({ tokens: z.int(), limit: z.int() }).nullable(),
   ),
   'prompts.history': call(z.object({ search: text, limit: z.int().min(1).max(MAX_PAGE) }), z.array(text)),
-  'prompts.expand': call(z.object({ text, seed: z.int() }), z.object({ text })),
+  'prompts.expand': call(z.object({ text, seed: z.int().min(0) }), z.object({ text })),
   'prompts.wildcards': call(nothing, z.array(name)),
   'tags.complete': call(z.object({ text, limit: z.int().min(1).max(100) }), z.array(tagSuggestion)),
 
@@ -438,9 +441,7 @@ export const CALLS = {
 
   /** null takes an optional setting away. */
   'settings.change': call(
-    settings
-      .partial()
-      .extend({ modelId: id.nullable().optional(), tagFile: path.nullable().optional() }),
+    settings.partial().extend({ modelId: id.nullable().optional(), tagFile: path.nullable().optional() }),
     settings,
   ),
   /** Address of a zip file with versions, log and settings; prompts and pictures only when asked for. */

@@ -63,12 +63,14 @@ const MIGRATIONS: readonly string[] = [
     deleted_at INTEGER
   ) STRICT;
   CREATE INDEX pictures_by_folder ON pictures (folder, number);
-  CREATE INDEX pictures_kept ON pictures (deleted_at, number);
+  -- Holds what filters ask for: the list of a filter is read from here alone, without the prompts.
+  CREATE INDEX pictures_kept ON pictures (deleted_at, number, is_starred, folder, model_name);
   CREATE TABLE picture_tags (
-    picture_id TEXT NOT NULL REFERENCES pictures (id) ON DELETE CASCADE,
+    picture INTEGER NOT NULL REFERENCES pictures (number) ON DELETE CASCADE,
     tag TEXT NOT NULL,
-    PRIMARY KEY (tag, picture_id)
+    PRIMARY KEY (tag, picture)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX picture_tags_of ON picture_tags (picture);
   CREATE TABLE folders (name TEXT PRIMARY KEY) STRICT;
   -- Parts of words are found, in any language: three characters at a time.
   CREATE VIRTUAL TABLE picture_words USING fts5 (prompt, negative_prompt, content='pictures', content_rowid='number', tokenize='trigram');
@@ -81,9 +83,11 @@ const MIGRATIONS: readonly string[] = [
   END;
 
   CREATE TABLE prompts (prompt TEXT PRIMARY KEY, used_at INTEGER NOT NULL) STRICT;
+  CREATE INDEX prompts_by_use ON prompts (used_at);
 
   CREATE TABLE measurements (
     model_id TEXT NOT NULL,
+    asked TEXT NOT NULL, -- device and precision in the settings then, such as "auto/auto"
     device TEXT NOT NULL,
     precision TEXT NOT NULL,
     tokens INTEGER NOT NULL, -- of the picture
@@ -146,7 +150,7 @@ export function transaction<T>(database: DatabaseSync, work: () => T): T {
     database.exec('COMMIT');
     return result;
   } catch (error) {
-    database.exec('ROLLBACK');
+    if (database.isTransaction) database.exec('ROLLBACK'); // a full disk may have done so already
     throw error;
   }
 }

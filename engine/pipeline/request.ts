@@ -52,11 +52,13 @@ export const DEFAULTS = {
   treadGuidance: 0,
 } as const satisfies PictureRequest;
 
-const GRID = 16;
-const [SMALLEST, LARGEST] = [64, 2048];
+/** Pixels of a side. */
+export const SIDE = { min: 64, max: 2048, step: 16 } as const;
+export const MOST_STEPS = 1000;
+
+const { min: SMALLEST, max: LARGEST, step: GRID } = SIDE;
 const SIDE_RULE = `a multiple of ${GRID} from ${SMALLEST} to ${LARGEST}`;
 const SIDE_ADVICE = '1024 is a good size for the released model';
-const MOST_STEPS = 1000;
 const [SMALLEST_ZOOM, LARGEST_ZOOM] = [0.01, 100];
 const LARGEST_SHIFT = 10;
 

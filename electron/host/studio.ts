@@ -1,0 +1,128 @@
+/** @file The host: every part of it made once and put together. A transport carries what it answers and tells. */
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import packageJson from '../../package.json' with { type: 'json' };
+import { HdmError } from '../../engine/errors.ts';
+import type { Snapshot } from '../contract.ts';
+import { DeviceArbiter } from './arbiter.ts';
+import { choices } from './choices.ts';
+import { openDatabase } from './database.ts';
+import { devicesHandlers } from './devices.ts';
+import { diagnosticsHandlers } from './diagnostics.ts';
+import { Downloads } from './downloads/downloads.ts';
+import { EngineProcess } from './engine.ts';
+import { Events } from './events.ts';
+import { filesHandlers } from './files.ts';
+import type { HandlersOf } from './handlers.ts';
+import { Jobs } from './jobs/jobs.ts';
+import { readDrawing } from './library/found-settings.ts';
+import { PictureLibrary } from './library/library.ts';
+import { openLog } from './log.ts';
+import { ModelShelf } from './models/models.ts';
+import { openPlaces, type Places } from './places.ts';
+import { Prompts } from './prompts/prompts.ts';
+import { StoredSettings } from './settings.ts';
+import { Uploads } from './uploads.ts';
+import type { Studio, StudioOptions } from './wire.ts';
+import { Workspace } from './workspace.ts';
+
+/** Opens the studio of a data folder: what was queued goes on, what was being downloaded as well. */
+export async function openStudio({ data, mode, reveal, link }: StudioOptions): Promise<Studio> {
+  const places = openPlaces(data);
+  const log = openLog(places.logs);
+  const database = openDatabase(places.database);
+  const events = new Events();
+
+  const settings = new StoredSettings({ database, events, places });
+  const workspace = new Workspace(database);
+  const uploads = new Uploads({ places });
+  const models = new ModelShelf({ database, events, places, settings, uploads });
+  const library = new PictureLibrary({
+    database,
+    events,
+    places,
+    readDrawing: readDrawing(models),
+    ...(reveal && { reveal }),
+  });
+  const prompts = new Prompts({ database, models, settings });
+  const arbiter = new DeviceArbiter();
+  const engine = new EngineProcess({
+    events,
+    log,
+    modelIdOf: (path) => models.list().find((model) => model.path === path)?.id,
+  });
+  const jobs = new Jobs({
+    ...{ database, events, engine, arbiter, library, models, settings, uploads, places },
+    expand: prompts.expand,
+    remember: (prompt) => prompts.remember(prompt),
+    log,
+  });
+  const downloads = new Downloads({ database, events, places, settings, models });
+
+  const snapshot = (): Snapshot => ({
+    version: packageJson.version,
+    platform: process.platform,
+    mode,
+    choices: choices(),
+    engine: engine.state,
+    jobs: jobs.list(),
+    models: models.list(),
+    downloads: downloads.list(),
+    settings: settings.get(),
+    library: { count: library.count, revision: library.revision },
+    workspace: workspace.get(),
+  });
+  const session: HandlersOf<'session' | 'uploads'> = {
+    'session.open': snapshot,
+    'session.link': () => ({ url: requireLink(link)() }),
+    'session.keep': ({ workspace: value }) => {
+      workspace.keep(value);
+      return {};
+    },
+    'uploads.settings': ({ uploadId }) => readDrawing(models)(uploads.fileOf(uploadId)),
+  };
+
+  models.scan();
+  jobs.start();
+  downloads.start();
+  return {
+    handlers: {
+      ...session,
+      ...jobs.handlers,
+      ...prompts.handlers,
+      ...library.handlers,
+      ...models.handlers,
+      ...downloads.handlers,
+      ...settings.handlers,
+      ...filesHandlers({ places, settings }),
+      ...devicesHandlers({ engine, arbiter, settings }),
+      ...diagnosticsHandlers({ database, places, settings, engine, models, jobs: () => jobs.list() }),
+    },
+    events,
+    log,
+    files: {
+      picture: (id) => library.fileOf(id),
+      thumbnail: (id) => library.ensureThumbnail(id),
+      preview: (jobId) => jobs.preview(jobId),
+      draft: (id) => jobs.draft(id),
+      made: (name) => madeFile(places, name),
+      receiveUpload: (stream, options) => uploads.receive(stream, options),
+    },
+    async close() {
+      await Promise.all([jobs.close(), engine.close(), downloads.close(), prompts.close()]);
+      database.close();
+    },
+  };
+}
+
+function madeFile({ made }: Places, name: string): string {
+  const path = join(made, basename(name));
+  if (existsSync(path)) return path;
+  throw new HdmError('bad-usage', name, 'there is no such file any more', 'Make it again');
+}
+
+function requireLink(link: (() => string) | undefined): () => string {
+  if (link) return link;
+  const advice = 'Start `hdm-studio serve` to use the studio from a browser';
+  throw new HdmError('bad-usage', 'link', 'the desktop app is not reachable from browsers', advice);
+}
