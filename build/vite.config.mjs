@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
-const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
+function folder(path) {
+  return fileURLToPath(new URL(path, import.meta.url));
+}
 
 export default defineConfig({
   root: folder('../renderer'),

@@ -82,7 +82,7 @@ export async function openStudio({ data, mode, reveal, link }: StudioOptions): P
     'uploads.settings': ({ uploadId }) => readDrawing(models)(uploads.fileOf(uploadId)),
   };
 
-  models.scan();
+  for (const { message } of await models.scan()) log(message);
   jobs.start();
   downloads.start();
   return {
@@ -109,7 +109,8 @@ export async function openStudio({ data, mode, reveal, link }: StudioOptions): P
       receiveUpload: (stream, options) => uploads.receive(stream, options),
     },
     async close() {
-      await Promise.all([jobs.close(), engine.close(), downloads.close(), prompts.close()]);
+      prompts.close();
+      await Promise.all([jobs.close(), engine.close(), downloads.close()]);
       database.close();
     },
   };
