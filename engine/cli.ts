@@ -11,13 +11,16 @@ import { HdmError } from './errors.ts';
 
 const COMMANDS = [sampleCommand, checkCommand, inspectCommand, devicesCommand, benchCommand];
 
-/** Runs one command. Resolves to the exit code: 0 done, 1 failed, 2 bad usage. */
-export async function main(args: readonly string[]): Promise<number> {
+/**
+ * Runs one command, `more` being those of other parts of the program. Resolves to the exit code: 0 done, 1 failed,
+ * 2 bad usage.
+ */
+export async function main(args: readonly string[], more: readonly (() => Command)[] = []): Promise<number> {
   const program = new Command('hdm-studio')
     .description('Draw with Home-made Diffusion Models')
     .version(packageJson.version)
     .configureHelp({ showGlobalOptions: true });
-  for (const command of COMMANDS) program.addCommand(command());
+  for (const command of [...COMMANDS, ...more]) program.addCommand(command());
   throwInsteadOfExit(program);
   if (args.length === 0) {
     program.outputHelp();

@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'bad-shape' // tensors do not fit together
   | 'bad-number' // NaN or infinity where a finite number must be
   | 'disk' // the file system refused: full, read-only, missing
+  | 'network' // a server cannot be reached, or does not give what was asked for
   | 'device' // the device is absent, lost, or out of memory
   | 'cancelled' // the user stopped it
   | 'internal'; // our own bug

@@ -4,7 +4,8 @@
  */
 import type { FloatDType } from '../../engine/graph/dtype.ts';
 import type { PictureRequest } from '../../engine/pipeline/request.ts';
-import type { PictureSettings } from '../../engine/image/settings.ts';
+import type { PictureLabel } from '../../engine/pipeline/picture-settings.ts';
+import type { StartingFiles } from '../../engine/pipeline/starting-picture.ts';
 import type { DeviceReport } from '../../engine/runtime/devices.ts';
 import type { CheckResult, Failure, Progress } from '../contract.ts';
 
@@ -20,12 +21,7 @@ export interface Loadable {
   readonly precision: 'auto' | 'f32' | 'f16';
 }
 
-export interface StartingImage {
-  readonly path: string;
-  /** White is painted anew. */
-  readonly maskPath?: string;
-  readonly strength: number;
-}
+export type StartingImage = StartingFiles;
 
 export interface DrawTask {
   readonly id: string;
@@ -33,12 +29,15 @@ export interface DrawTask {
   readonly request: Omit<PictureRequest, 'from'>;
   readonly from?: StartingImage;
   readonly withPreviews: boolean;
-  /** Where the picture goes, whole or not at all; the ending chooses the format. */
+  /**
+   * Where the picture goes, whole or not at all; the ending chooses the format. It is the last thing written: where
+   * it lies, all is done. Folders must be there.
+   */
   readonly file: string;
   /** WebP, longest side `THUMBNAIL_SIDE`. */
   readonly thumbnail: string;
   /** What the engine cannot know of the settings inside the file. */
-  readonly label: Pick<PictureSettings, 'model' | 'adapters'> & { readonly promptTemplate?: string };
+  readonly label: Omit<PictureLabel, 'appVersion'>;
 }
 
 export const THUMBNAIL_SIDE = 384;
@@ -65,25 +64,36 @@ export interface Draft {
   readonly height: number;
 }
 
-/** Answers of the engine's own errors: a class does not cross a pipe. */
-export type Answer<T> = { readonly value: T } | { readonly error: Failure };
+/** A class does not cross the pipe, so errors are answers; `trace`, for the log, comes with a bug of ours. */
+export type Answer<T> = { readonly value: T } | { readonly error: Failure; readonly trace?: string };
+
+/** What the process holds, told whenever it changed. */
+export interface EngineStatus {
+  /** Path of the model in memory. */
+  readonly model?: string;
+  /** The device that was used last, and how it was chosen. */
+  readonly device?: string;
+  readonly reason?: string;
+  /** Resident memory of the process. */
+  readonly memoryBytes: number;
+}
 
 export interface EngineFunctions {
   draw(task: DrawTask): Promise<Answer<DrawResult>>;
   draft(task: DraftTask): Promise<Answer<Draft>>;
-  /** Ends a task within one step; it then answers `cancelled`. */
-  cancel(taskId: string): void;
+  /** Ends a task within one step; it then answers `cancelled`, unless it was saving already. */
+  cancel(taskId: string): void | Promise<void>;
   /** Gives the memory of the model back. */
   unload(): Promise<void>;
   devices(): Promise<Answer<DeviceReport[]>>;
-  /** Every golden file in `folder`, on a device. */
+  /** Every golden file in `folder`, on a device; those that need the trainer are left out. */
   check(device: string, folder: string): Promise<Answer<CheckResult[]>>;
 }
 
 export interface HostOfEngineFunctions {
+  /** The process can be asked. */
   ready(): void;
   /** What a task does now; `preview` is a PNG. */
   progress(taskId: string, progress: Omit<Progress, 'preview' | 'secondsLeft'>, preview?: Uint8Array): void;
-  /** The model in memory and its device, or that there is none. */
-  loaded(what: { readonly path: string; readonly device: string; readonly reason: string } | undefined): void;
+  status(status: EngineStatus): void;
 }

@@ -8,7 +8,10 @@ import type { Draft, DraftTask, DrawResult, DrawTask, Loadable } from '../engine
 /** The engine's process, started when it is first needed and again after it ended. */
 export interface Engine {
   readonly state: EngineState;
-  /** Throws `cancelled` after the signal, `device` when the process ended meanwhile, and the engine's own errors. */
+  /**
+   * Throws `cancelled` after the signal (a picture that was being saved then is finished all the same), `device` when
+   * the process ended meanwhile, and the engine's own errors.
+   */
   draw(task: DrawTask, hooks: DrawHooks): Promise<DrawResult>;
   draft(task: DraftTask, signal: AbortSignal): Promise<Draft>;
   devices(): Promise<DeviceReport[]>;

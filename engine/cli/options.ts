@@ -1,6 +1,6 @@
 /** @file Options as text made into values, and those that several commands share. */
 import { InvalidArgumentError, Option } from 'commander';
-import { DEVICES } from '../runtime/devices.ts';
+import { DEVICES } from '../runtime/device-names.ts';
 
 /** A path, as it is: an empty one comes from a variable that is not set. */
 export function toPath(text: string): string {

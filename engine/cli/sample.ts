@@ -5,9 +5,8 @@ import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { openCheckpoint, type Checkpoint } from '../checkpoints/checkpoint.ts';
 import { HdmError } from '../errors.ts';
-import { decodeImage, decodeMask, resizeCover } from '../image/pixels.ts';
 import { saveImage } from '../image/save.ts';
-import type { PictureSettings } from '../image/settings.ts';
+import { pictureSettings, type PictureLabel } from '../pipeline/picture-settings.ts';
 import { openPipeline, type Pipeline } from '../pipeline/pipeline.ts';
 import {
   checkRequest,
@@ -17,6 +16,7 @@ import {
   type PictureRequest,
   type StartingPicture,
 } from '../pipeline/request.ts';
+import { readStartingPicture } from '../pipeline/starting-picture.ts';
 import { openRuntime } from '../runtime/devices.ts';
 import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
 import { SCHEDULES, type ScheduleName } from '../sampling/schedules.ts';
@@ -153,7 +153,7 @@ async function draw(options: SampleOptions, signal: AbortSignal): Promise<void> 
         onProgress: ({ step, steps }) => output.progress(label, step, steps),
       });
       const path = places(request.seed);
-      await saveImage(path, pixels, settingsOf(request, options, pipeline));
+      await saveImage(path, pixels, pictureSettings(request, pipeline, labelOf(options)));
       output.line(`${path} (seed ${request.seed})`);
       pictures.push({ path, seed: request.seed, width: request.width, height: request.height });
     }
@@ -193,36 +193,22 @@ function sizeOf(options: SampleOptions, usual: number): { width: number; height:
 
 async function startingPicture(
   { initImage, strength: given, mask }: SampleOptions,
-  { width, height }: { width: number; height: number },
+  size: { width: number; height: number },
 ): Promise<StartingPicture | undefined> {
   if (!initImage) {
     const alone = mask ? '--mask' : given !== undefined ? '--strength' : undefined;
     if (!alone) return undefined;
     throw new HdmError('bad-usage', alone, 'it needs a picture to begin from', 'Give one with --init-image');
   }
-  const pixels = await resizeCover(await decodeImage(initImage), width, height);
-  return {
-    pixels,
-    strength: given ?? STRENGTH,
-    ...optional('mask', mask && (await decodeMask(mask, width, height))),
-  };
+  const files = { path: initImage, strength: given ?? STRENGTH, ...optional('maskPath', mask) };
+  return readStartingPicture(files, size);
 }
 
-/** Everything that made the picture, for its file. */
-function settingsOf(request: PictureRequest, options: SampleOptions, pipeline: Pipeline): PictureSettings {
-  const { camera, from, guidanceInterval, ...rest } = request;
+function labelOf({ adapter, model }: SampleOptions): PictureLabel {
   return {
-    version: 1,
-    app: 'hdm-studio',
     appVersion: packageJson.version,
-    ...rest,
-    ...camera,
-    guidanceInterval: [...guidanceInterval],
-    adapters: options.adapter.map(({ path, strength }) => ({ file: basename(path), strength })),
-    model: { name: basename(options.model) },
-    ...(from && { image2image: { strength: from.strength, mask: from.mask !== undefined } }),
-    precision: pipeline.precision === 'f16' ? 'f16' : 'f32',
-    device: pipeline.device,
+    adapters: adapter.map(({ path, strength }) => ({ file: basename(path), strength })),
+    model: { name: basename(model) },
   };
 }
 

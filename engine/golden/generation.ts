@@ -3,7 +3,7 @@ import { openCheckpoint } from '../checkpoints/checkpoint.ts';
 import { checkJson } from '../checkpoints/tensors.ts';
 import { f32, type TensorData, toFloat32 } from '../graph/dtype.ts';
 import { positionMap } from '../models/positions.ts';
-import { openPipeline } from '../pipeline/pipeline.ts';
+import { openPipeline, type Pipeline } from '../pipeline/pipeline.ts';
 import { DEFAULTS } from '../pipeline/request.ts';
 import { openTokenizer, tokenizePrompt } from '../text/tokenizer.ts';
 import { dirname } from 'node:path';
@@ -11,13 +11,17 @@ import { z } from 'zod';
 import { compare, type Comparison, type GoldenFile } from './golden-file.ts';
 
 /** Whole generations of a model, from prompt to pixels. */
-export async function checkGeneration({
-  file,
-  tensors,
-  runtime,
-  model = dirname(file.path),
-}: GoldenFile): Promise<Comparison[]> {
+export async function checkGeneration(golden: GoldenFile): Promise<Comparison[]> {
+  const { file, runtime, model = dirname(file.path) } = golden;
   const pipeline = await openPipeline(runtime, openCheckpoint(model), { precision: 'f32' });
+  try {
+    return await compareGenerations(pipeline, golden);
+  } finally {
+    await pipeline.dispose();
+  }
+}
+
+async function compareGenerations(pipeline: Pipeline, { file, tensors }: GoldenFile): Promise<Comparison[]> {
   const { checkpoint } = pipeline;
   const tokenizer = openTokenizer(checkpoint.tokenizer!);
   const comparisons: Comparison[] = [];
@@ -61,7 +65,6 @@ export async function checkGeneration({
       compare(`${name} pixels`, asData(pixels.data), tensors.get(`${name}.image`)!, undefined, 2),
     );
   }
-  await pipeline.dispose();
   return comparisons;
 }
 

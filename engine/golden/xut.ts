@@ -4,7 +4,7 @@ import { Graph } from '../graph/graph.ts';
 import { positionMap, toTokenGrid } from '../models/positions.ts';
 import { xut, xutInputs } from '../models/xut.ts';
 import { xutConfig, type XutConfig } from '../models/xut-config.ts';
-import type { Values } from '../runtime/runtime.ts';
+import type { Program } from '../runtime/runtime.ts';
 import { type SamplerName, SAMPLERS } from '../sampling/samplers.ts';
 import { sampleTimes } from '../sampling/schedules.ts';
 import { graphWeights } from '../weights/weights.ts';
@@ -23,14 +23,14 @@ import {
 
 export async function checkXut(golden: GoldenFile): Promise<Comparison[]> {
   const config = configOf(golden, xutConfig);
-  const { run } = await compileXut(golden, config, {
+  const program = await compileXut(golden, config, {
     context: golden.tensors.has('input.ctx'),
     r: golden.tensors.has('input.r'),
     classIds: golden.tensors.has('input.class_ids'),
     kept: golden.tensors.has('input.keep'),
   });
   const [batch, , height, width] = input(golden, 'x').shape as [number, number, number, number];
-  const { velocity } = await run({
+  const { velocity } = await program.run({
     x: input(golden, 'x'),
     t: input(golden, 't'),
     positions: tokenPositions(golden, config, batch, height, width),
@@ -40,13 +40,14 @@ export async function checkXut(golden: GoldenFile): Promise<Comparison[]> {
     ...optional('classIds', golden.tensors.get('input.class_ids')),
     ...optional('kept', keptOf(golden)),
   });
+  await program.dispose();
   return [compare('velocity', velocity!, output(golden, 'velocity'))];
 }
 
 export async function checkSample(golden: GoldenFile): Promise<Comparison[]> {
   const config = configOf(golden, xutConfig);
   const { name, steps, guidance } = parseMetadata(golden, 'sampler', samplerMetadata);
-  const { run } = await compileXut(golden, config, { context: true });
+  const program = await compileXut(golden, config, { context: true });
   const noise = input(golden, 'noise');
   const [, , height, width] = noise.shape as [number, number, number, number];
   const constant = {
@@ -55,7 +56,7 @@ export async function checkSample(golden: GoldenFile): Promise<Comparison[]> {
   };
   const velocity = async (x: Float32Array, t: number, context: string): Promise<Float32Array> => {
     const values = { x: f32(noise.shape, x), t: f32([1], [t]), context: input(golden, context), ...constant };
-    return toFloat32((await run(values)).velocity!);
+    return toFloat32((await program.run(values)).velocity!);
   };
   const expected = output(golden, 'steps');
   const size = noise.data.length;
@@ -72,6 +73,7 @@ export async function checkSample(golden: GoldenFile): Promise<Comparison[]> {
       comparisons.push(compare(`step ${step}`, f32(noise.shape, x), f32(noise.shape, part)));
     },
   );
+  await program.dispose();
   return comparisons;
 }
 
@@ -85,7 +87,7 @@ async function compileXut(
   golden: GoldenFile,
   config: XutConfig,
   given: Parameters<typeof xutInputs>[2],
-): Promise<{ run: (inputs: Values) => Promise<Values> }> {
+): Promise<Program> {
   const graph = new Graph();
   const sources = weightsOf(golden);
   const inputs = xutInputs(graph, config, given);

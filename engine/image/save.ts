@@ -90,8 +90,11 @@ function exifOf(settings: PictureSettings): Buffer {
   return writeExif(asciiJson(settings), toParametersText(settings));
 }
 
-/** A temporary name in the same folder, then renamed: nobody ever sees half a file under the right name. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * A temporary name in the same folder, then renamed: nobody ever sees half a file under the right name. Throws
+ * 'disk' when the system refuses.
+ */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = join(dirname(path), `.hdm-${randomUUID()}.tmp`);
   try {
     await writeAndSync(temporary, bytes);

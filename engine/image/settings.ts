@@ -22,6 +22,8 @@ export const PictureSettingsSchema = z.object({
   appVersion: name,
   prompt: text,
   negativePrompt: text,
+  /** The prompt before its choices and wildcards were expanded, where it had any. */
+  promptTemplate: text.exactOptional(),
   /** Pixels. */
   width: side,
   height: side,

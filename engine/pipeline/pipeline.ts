@@ -30,7 +30,12 @@ export interface Progress {
   preview(): Promise<Pixels>;
 }
 
+/** What `generate` does, in this order: the prompts and the starting picture are read, then the rest. */
+export type Phase = 'reading' | 'denoising' | 'decoding';
+
 export interface Hooks {
+  /** Called when a phase begins. */
+  readonly onPhase?: (phase: Phase) => void;
   /** Called after each step and awaited. */
   readonly onProgress?: (progress: Progress) => void | Promise<void>;
   /** Ends the work within one step; `generate` then throws `cancelled`. */
@@ -45,6 +50,16 @@ export interface Picture {
   readonly pixels: Pixels;
   /** What was decoded. */
   readonly latent: Latent;
+  readonly cost: Cost;
+}
+
+/** What a picture took, to foretell the next one's. Milliseconds. */
+export interface Cost {
+  /** Of the denoiser: with guidance two for each evaluation of the sampler. */
+  readonly passes: number;
+  /** In these passes alone, without hooks. */
+  readonly denoiseMs: number;
+  readonly decodeMs: number;
 }
 
 export interface Pipeline {
@@ -76,13 +91,12 @@ export async function openPipeline(
   requireFit(checkpoint);
   const precision = options.precision ?? runtime.precision;
   const adapters = openAdapters(options.adapters ?? [], checkpoint);
-  const [text, denoiser, autoencoder] = await Promise.all([
-    checkpoint.transformer.config.ctx_dim === null
-      ? undefined
-      : openTextEncoder(runtime, checkpoint, precision),
+  const hasText = checkpoint.transformer.config.ctx_dim !== null;
+  const [text, denoiser, autoencoder] = await allOrNone([
+    hasText ? openTextEncoder(runtime, checkpoint, precision) : Promise.resolve(undefined),
     compileDenoiser(runtime, checkpoint.transformer, adapters, precision),
     openAutoencoder(runtime, checkpoint.vae!, precision),
-  ]);
+  ] as const);
   const parts = { checkpoint, text, denoiser, autoencoder };
   return {
     checkpoint,
@@ -101,6 +115,22 @@ export async function openPipeline(
   };
 }
 
+type Opening = Promise<{ dispose(): Promise<void> } | undefined>;
+
+/** When one opening fails, the others are given back before its error is thrown. */
+async function allOrNone<T extends readonly Opening[]>(
+  openings: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  try {
+    return await Promise.all(openings);
+  } catch (error) {
+    for (const result of await Promise.allSettled<Opening>(openings)) {
+      if (result.status === 'fulfilled') await result.value?.dispose();
+    }
+    throw error;
+  }
+}
+
 interface Parts {
   readonly checkpoint: Checkpoint;
   readonly text: TextEncoder | undefined;
@@ -113,6 +143,8 @@ async function generate(parts: Parts, request: PictureRequest, hooks: Hooks): Pr
   const { checkpoint, text, autoencoder } = parts;
   const { config } = checkpoint.transformer;
   const size = latentSize(request);
+  const denoiser = timed(parts.denoiser);
+  hooks.onPhase?.('reading');
   const noise =
     hooks.noise ?? normals(request.seed, STREAMS.noise, config.input_dim * size.height * size.width);
   const start = request.from && (await autoencoder.encode(request.from.pixels)).data;
@@ -124,7 +156,7 @@ async function generate(parts: Parts, request: PictureRequest, hooks: Hooks): Pr
     negative: await text.encode(request.negativePrompt),
   };
   const denoise = interruptible(
-    guidedDenoiser(parts.denoiser, checkpoint.transformer, contexts, request, hooks.positions),
+    guidedDenoiser(denoiser, checkpoint.transformer, contexts, request, hooks.positions),
     hooks.signal,
   );
   const tokens = (size.height * size.width) / config.patch_size ** 2;
@@ -145,11 +177,32 @@ async function generate(parts: Parts, request: PictureRequest, hooks: Hooks): Pr
     return mask && start ? keepOutside(mask, size, progress.x, noised(start, noise, progress.t)) : undefined;
   };
 
+  hooks.onPhase?.('denoising');
   const latent = { ...size, data: await SAMPLERS[request.sampler](denoise, x, times, onStep) };
   throwIfCancelled(hooks.signal);
-  const pixels = await autoencoder.decode(latent);
+  hooks.onPhase?.('decoding');
+  const decodeStart = performance.now();
+  const decoded = await autoencoder.decode(latent);
+  const decodeMs = performance.now() - decodeStart;
   throwIfCancelled(hooks.signal);
-  return { latent, pixels: request.from?.mask ? blendPixels(request.from, pixels) : pixels };
+  const pixels = request.from?.mask ? blendPixels(request.from, decoded) : decoded;
+  return { latent, pixels, cost: { ...denoiser.cost, decodeMs } };
+}
+
+/** The program, counting its runs and the time in them. */
+function timed(program: Program): Program & { readonly cost: Omit<Cost, 'decodeMs'> } {
+  const cost = { passes: 0, denoiseMs: 0 };
+  return {
+    cost,
+    dispose: () => program.dispose(),
+    async run(inputs) {
+      const start = performance.now();
+      const results = await program.run(inputs);
+      cost.denoiseMs += performance.now() - start;
+      cost.passes++;
+      return results;
+    },
+  };
 }
 
 /** The device keeps this thread busy; between two calls others get their turn, and a wish to stop is heard. */
@@ -168,9 +221,12 @@ function throwIfCancelled(signal: AbortSignal | undefined): void {
 const fitted = new WeakMap<Autoencoder, Promise<PreviewFactors>>();
 
 function previewFactors(autoencoder: Autoencoder, channels: number): Promise<PreviewFactors> {
-  const known = fitted.get(autoencoder) ?? fitPreview(autoencoder, channels);
-  fitted.set(autoencoder, known);
-  return known;
+  const known = fitted.get(autoencoder);
+  if (known) return known;
+  const fit = fitPreview(autoencoder, channels);
+  fitted.set(autoencoder, fit);
+  fit.catch(() => fitted.delete(autoencoder)); // a device that was busy may have room the next time
+  return fit;
 }
 
 function openAdapters(choices: readonly AdapterChoice[], { transformer }: Checkpoint): ActiveAdapter[] {

@@ -1,6 +1,23 @@
-/** @file Drawing from a picture: how its latent is noised, and what a mask keeps of it. */
-import type { Pixels } from '../image/pixels.ts';
+/** @file Drawing from a picture: its files, how its latent is noised, and what a mask keeps of it. */
+import { decodeImage, decodeMask, resizeCover, type Pixels } from '../image/pixels.ts';
 import type { StartingPicture } from './request.ts';
+
+export interface StartingFiles {
+  readonly path: string;
+  /** White is painted anew. */
+  readonly maskPath?: string;
+  readonly strength: number;
+}
+
+/** The files as a request needs them, scaled and cropped to its size. Errors as `decodeImage`. */
+export async function readStartingPicture(
+  { path, maskPath, strength }: StartingFiles,
+  { width, height }: { readonly width: number; readonly height: number },
+): Promise<StartingPicture> {
+  const pixels = await resizeCover(await decodeImage(path), width, height);
+  if (maskPath === undefined) return { pixels, strength };
+  return { pixels, strength, mask: await decodeMask(maskPath, width, height) };
+}
 
 /** The clean latent at time t of flow matching: t · noise + (1 - t) · clean. */
 export function noised(clean: Float32Array, noise: Float32Array, t: number): Float32Array {

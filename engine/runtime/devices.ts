@@ -12,12 +12,9 @@ import { size } from '../graph/dim.ts';
 import { convert, f32 } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { exp } from '../ops/elementwise.ts';
+import { DEVICES, type DeviceName } from './device-names.ts';
 import { onnxRuntime, type OnnxProvider } from './onnx/runtime.ts';
 import type { Runtime } from './runtime.ts';
-
-export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
-
-export type DeviceName = (typeof DEVICES)[number];
 
 export interface DeviceReport {
   readonly device: OnnxProvider;
@@ -35,7 +32,8 @@ export interface ChosenRuntime {
 }
 
 /** A device is tried in a process of its own, as a broken driver may take its process down. */
-const PROBE = fileURLToPath(new URL('./probe.ts', import.meta.url));
+const PROBE_NAME = import.meta.url.endsWith('.ts') ? 'probe.ts' : 'probe.mjs'; // bundled it lies beside, too
+const PROBE = fileURLToPath(new URL(PROBE_NAME, import.meta.url));
 const PROBE_TIMEOUT_MS = 20_000;
 
 const probeResult = z.object({ deviceMs: z.number().positive(), cpuMs: z.number().positive() });

@@ -5,7 +5,7 @@
  */
 import { HdmError } from '../errors.ts';
 import { toFloat32, type TensorData } from '../graph/dtype.ts';
-import type { Tensor } from '../graph/graph.ts';
+import { Graph, type Tensor } from '../graph/graph.ts';
 import { formatShape } from '../graph/shape.ts';
 import { add, cast, like, mul } from '../ops/elementwise.ts';
 import { matmul } from '../ops/matmul.ts';
@@ -126,35 +126,84 @@ export function openAdapter(
   weights: ReadonlyMap<string, WeightSource>,
   scaling: Scaling = 'as-trained',
 ): Adapter {
+  const { targets, unused } = targetsIn(path, readTensors(openSafetensors(path)), weights);
+  if (targets.length === 0) {
+    const first = unused.length > 0 ? ` (the first is "${unused[0]!.slice(0, 100)}")` : '';
+    const problem = `none of its ${unused.length} layers is in this model${first}`;
+    throw new HdmError('bad-model', path, problem, 'Use an adapter that was trained for HDM');
+  }
+  const changes = new Map<string, Change>();
+  for (const { name, layer, algorithm, tensors } of targets) {
+    requireNumbers(path, layer, tensors);
+    changes.set(name, { algorithm, tensors, scale: scaleOf(algorithm, tensors, scaling) });
+  }
+  const algorithms = new Set(targets.map(({ algorithm }) => algorithm.name));
+  return { path, algorithms: [...algorithms], changes, unused };
+}
+
+/** What an adapter file is, read off its header. */
+export interface AdapterOutline {
+  readonly algorithms: readonly string[];
+  /** As the file writes them. */
+  readonly layers: readonly string[];
+}
+
+/** Reads the header of an adapter, for whatever model it is. Throws `bad-model` when it is of no kind we know. */
+export function outlineAdapter(path: string): AdapterOutline {
+  const layers = byLayer(openSafetensors(path).tensors);
+  const algorithms = [...layers].flatMap(([layer, tensors]) => algorithmsOf(path, layer, tensors));
+  return { algorithms: [...new Set(algorithms.map(({ name }) => name))], layers: [...layers.keys()] };
+}
+
+/**
+ * How many weights of a model an adapter changes, by its header alone; 0: it was made for something else. Throws
+ * `bad-model` when it has the wrong shape for one.
+ */
+export function countChanges(path: string, weights: ReadonlyMap<string, WeightSource>): number {
+  const graph = new Graph();
+  const { targets } = targetsIn(path, openSafetensors(path).tensors, weights);
+  for (const target of targets) {
+    const { dtype, shape } = weights.get(target.name)!;
+    const part: Parts = (suffix) =>
+      graph.input(`${target.layer} ${target.name} ${suffix}`, 'f32', target.tensors.get(suffix)!.shape);
+    changeOf(path, target, graph.weight(target.name, dtype, shape), part);
+  }
+  return targets.length;
+}
+
+/** One weight of a model that an adapter changes. */
+interface Target<T> {
+  readonly name: string;
+  /** As the adapter writes it. */
+  readonly layer: string;
+  readonly algorithm: Algorithm;
+  readonly tensors: ReadonlyMap<string, T>;
+}
+
+/** Which tensors of an adapter change which weights. Throws `bad-model` for tensors of an unknown kind. */
+function targetsIn<T>(
+  path: string,
+  adapter: ReadonlyMap<string, T>,
+  weights: ReadonlyMap<string, WeightSource>,
+): { targets: Target<T>[]; unused: string[] } {
   const layers = new Map(
     [...weights.keys()].map((name) => [layerOf(name).replaceAll('.', '_'), layerOf(name)]),
   );
-  const changes = new Map<string, Change>();
+  const targets: Target<T>[] = [];
   const unused: string[] = [];
-  const algorithms = new Set<string>();
-  for (const [written, tensors] of tensorsByLayer(path)) {
+  for (const [written, tensors] of byLayer(adapter)) {
     const layer = layers.get(written) ?? layers.get(withoutPrefix(written));
     if (layer === undefined) {
       unused.push(written);
       continue;
     }
-    requireNumbers(path, written, tensors);
     for (const algorithm of algorithmsOf(path, written, tensors)) {
       const name = `${layer}.${algorithm.target}`;
-      if (!weights.has(name)) {
-        unused.push(`${written} (${algorithm.target})`);
-        continue;
-      }
-      algorithms.add(algorithm.name);
-      changes.set(name, { algorithm, tensors, scale: scaleOf(algorithm, tensors, scaling) });
+      if (weights.has(name)) targets.push({ name, layer: written, algorithm, tensors });
+      else unused.push(`${written} (${algorithm.target})`);
     }
   }
-  if (changes.size === 0) {
-    const first = unused.length > 0 ? ` (the first is "${unused[0]!.slice(0, 100)}")` : '';
-    const problem = `none of its ${unused.length} layers is in this model${first}`;
-    throw new HdmError('bad-model', path, problem, 'Use an adapter that was trained for HDM');
-  }
-  return { path, algorithms: [...algorithms], changes, unused };
+  return { targets, unused };
 }
 
 /**
@@ -171,19 +220,25 @@ export function adaptWeight(
     const change = adapter.changes.get(name);
     if (!change || strength === 0) continue;
     const base: Tensor = adapted ?? cast(weight, 'f32');
-    adapted = add(base, mul(changeOf(adapter, change, name, weight), like(base, strength * change.scale)));
+    const part: Parts = (suffix) => {
+      const tensor = change.tensors.get(suffix)!;
+      return weight.graph.constant({ dtype: 'f32', shape: tensor.shape, data: toFloat32(tensor) });
+    };
+    const made = changeOf(adapter.path, { ...change, name }, weight, part);
+    adapted = add(base, mul(made, like(base, strength * change.scale)));
   }
   return adapted ? cast(adapted, weight.dtype) : weight;
 }
 
-function changeOf({ path }: Adapter, { algorithm, tensors }: Change, name: string, weight: Tensor): Tensor {
-  const { graph, shape } = weight;
-  const parts: Parts = (suffix) => {
-    const tensor = tensors.get(suffix)!;
-    return graph.constant({ dtype: 'f32', shape: tensor.shape, data: toFloat32(tensor) });
-  };
+/** The change of one weight, in its shape. Throws `bad-model` when it has another one. */
+function changeOf<T extends { readonly shape: readonly number[] }>(
+  path: string,
+  { name, algorithm, tensors }: Omit<Target<T>, 'layer'>,
+  { shape }: Tensor,
+  part: Parts,
+): Tensor {
   try {
-    const made = algorithm.change(parts);
+    const made = algorithm.change(part);
     // As many numbers in other rows would pass for the weight, but mean nothing.
     if (made.shape[0] !== shape[0]) throw new HdmError('bad-shape', name, 'it has other rows');
     return reshape(made, shape);
@@ -208,11 +263,11 @@ function asMatrix(x: Tensor): Tensor {
   return reshape(x, [rows!, rest.reduce((product, size) => product * size, 1)]);
 }
 
-function tensorsByLayer(path: string): Map<string, Map<string, TensorData>> {
-  const layers = new Map<string, Map<string, TensorData>>();
-  for (const [name, tensor] of readTensors(openSafetensors(path))) {
+function byLayer<T>(tensors: ReadonlyMap<string, T>): Map<string, Map<string, T>> {
+  const layers = new Map<string, Map<string, T>>();
+  for (const [name, tensor] of tensors) {
     const [layer, suffix] = splitName(name);
-    const known = layers.get(layer) ?? new Map<string, TensorData>();
+    const known = layers.get(layer) ?? new Map<string, T>();
     layers.set(layer, known.set(suffix, tensor));
   }
   return layers;
@@ -226,7 +281,7 @@ function splitName(name: string): [layer: string, suffix: string] {
   return [layer, rest.join('.')];
 }
 
-function algorithmsOf(path: string, layer: string, tensors: ReadonlyMap<string, TensorData>): Algorithm[] {
+function algorithmsOf(path: string, layer: string, tensors: ReadonlyMap<string, unknown>): Algorithm[] {
   const suffixes = new Set([...tensors.keys()].filter((suffix) => suffix !== 'alpha'));
   const fitting = ALGORITHMS.filter((algorithm) =>
     algorithm.suffixes.every((suffix) => suffixes.has(suffix)),

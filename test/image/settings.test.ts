@@ -19,6 +19,11 @@ describe('parseSettings', () => {
     expect(parseSettings(JSON.stringify({ ...SETTINGS, model, more: 1 }))).toEqual(SETTINGS);
   });
 
+  it('keeps the prompt before its choices were made', () => {
+    const settings = { ...SETTINGS, promptTemplate: '{1girl|2girls}, __hair__' };
+    expect(parseSettings(asciiJson(settings))).toEqual(settings);
+  });
+
   it('does without what may be absent', () => {
     const { image2image: _, ...rest } = SETTINGS;
     const plain = { ...rest, model: { name: 'm' }, schedule: { name: 'uniform' }, adapters: [] };
