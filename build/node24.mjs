@@ -1,8 +1,9 @@
 /**
- * @file Finds the Node that runs the engine. The engine is TypeScript without a build step, which Node runs
- * from version 24 on; npm can be older, so the packages of this project bring a Node 24 along.
+ * @file Finds the Node that runs the engine, and runs programs in it. The sources are TypeScript, which Node runs
+ * as it is from version 24 on; npm can be older, so the packages of this project bring a Node 24 along.
  * This file runs on Node 20.
  */
+import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -15,7 +16,11 @@ export function isNode24() {
 
 /** The path of a Node that can run the engine: this one, else the one npm installed, else undefined. */
 export function findNode24() {
-  if (isNode24()) return process.execPath;
+  return isNode24() ? process.execPath : installedNode24();
+}
+
+/** The path of the Node that npm installed with this project, or undefined where there is none for this system. */
+export function installedNode24() {
   const isWindows = process.platform === 'win32';
   const name = `node-${isWindows ? 'win' : process.platform}-${process.arch}`;
   try {
@@ -24,6 +29,43 @@ export function findNode24() {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Runs a program in Node 24: signals go down to it, its exit code or signal comes back up. Ends with a message
+ * where there is no Node 24.
+ */
+export function runInNode24(args) {
+  const node = findNode24();
+  if (node) return runProgram(node, args);
+  console.error(missingNode24());
+  process.exitCode = 1;
+}
+
+/** Starts a program in this terminal and ends as it ends. */
+export function runProgram(program, args, options = {}) {
+  const child = spawn(program, args, { stdio: 'inherit', ...options });
+  const stopPassing = passSignals(child);
+  child.on('error', (error) => {
+    console.error(`HDM Studio: cannot start ${program}: ${error.message}.`);
+    process.exitCode = 1;
+  });
+  child.on('exit', (code, signal) => {
+    stopPassing();
+    if (signal) process.kill(process.pid, signal);
+    else process.exitCode = code;
+  });
+}
+
+function passSignals(child) {
+  // A terminal sends Ctrl-C to both processes; passed on as well, it would count twice.
+  const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  const handlers = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => {
+    const pass = () => (signal === 'SIGINT' && atTerminal) || child.kill(signal);
+    process.on(signal, pass);
+    return () => process.off(signal, pass);
+  });
+  return () => handlers.forEach((remove) => remove());
 }
 
 /** What to tell a person when findNode24 found none. */

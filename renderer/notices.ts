@@ -12,6 +12,11 @@ export function showDone(text: string, undo?: () => void): void {
   toast(text, undo ? { action: { label: t('common.undo'), onClick: undo }, duration: 8_000 } : {});
 }
 
+/** Says what was done only in part, long enough to be read. */
+export function showWarning(text: string): void {
+  toast.warning(text, { duration: 12_000 });
+}
+
 /** Waits for something the person asked for and says so when it fails. Returns whether it was done. */
 export async function attempt(work: Promise<unknown>): Promise<boolean> {
   try {

@@ -19,6 +19,7 @@ export const ACTIONS = {
   focusPrompt: '$mod+k',
   randomSeed: '$mod+Shift+r',
   lockSeed: '$mod+Shift+l',
+  camera: 'c',
   resetCamera: '$mod+Shift+h',
   star: '$mod+d',
   search: '$mod+f',
@@ -47,8 +48,15 @@ export function useKeys(bindings: Bindings): void {
       },
     ]),
   );
-  listening = createKeybindingsHandler(table);
+  listening = createKeybindingsHandler(table, { ignore: isTyping });
   window.addEventListener('keydown', listening);
+}
+
+/** Ctrl+Enter draws from within the prompt, but a letter alone is text there. */
+function isTyping(event: KeyboardEvent): boolean {
+  const isAlone = !event.ctrlKey && !event.metaKey;
+  const isField = event.target instanceof Element && event.target.matches('input, textarea, select');
+  return event.repeat || event.isComposing || (isAlone && isField);
 }
 
 /** What an action does while the component that calls this is there; the newest one wins. */

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const BUILD = fileURLToPath(new URL('../../build/', import.meta.url));
 const COMMAND_LINE = `
-export async function main(words: string[]): Promise<number> {
+export async function hdmStudio(words: string[]): Promise<number> {
   console.log(JSON.stringify(words));
   return words.length;
 }`;
@@ -17,9 +17,9 @@ describe('hdm-studio', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'hdm-launcher-'));
     cpSync(BUILD, join(folder, 'build'), { recursive: true });
-    mkdirSync(join(folder, 'engine'));
+    mkdirSync(join(folder, 'electron'));
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-    writeFileSync(join(folder, 'engine/cli.ts'), COMMAND_LINE);
+    writeFileSync(join(folder, 'electron/cli.ts'), COMMAND_LINE);
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -1,13 +1,19 @@
 /** @file What the person wants to draw next: the form of Create, which other screens fill as well. */
 import { getContext, setContext } from 'svelte';
-import type { Drawing } from '../../../electron/contract.ts';
+import type { Drawing, FoundSettings, Model } from '../../../electron/contract.ts';
 import type { Studio } from '../../studio.svelte.ts';
+import { provideDesk } from './desk.svelte.ts';
+import { sideOf, sizeFor } from './sizes.ts';
 
 interface Kept {
   readonly drawing: Drawing;
   readonly count: number;
   readonly isSeedLocked: boolean;
+  readonly isSeedUsed: boolean;
 }
+
+/** Settings from elsewhere, as far as they are known. */
+export type FoundDrawing = FoundSettings['drawing'];
 
 const LARGEST_SEED = 2 ** 32;
 
@@ -16,6 +22,8 @@ export class DrawingForm {
   #drawing = $state.raw() as Drawing;
   #count = $state(1);
   #isSeedLocked = $state(false);
+  /** Something was drawn with the seed that stands in the form. */
+  #isSeedUsed = $state(false);
 
   constructor(studio: Studio) {
     this.#studio = studio;
@@ -29,10 +37,27 @@ export class DrawingForm {
     };
     this.#count = kept?.count ?? 1;
     this.#isSeedLocked = kept?.isSeedLocked ?? false;
+    this.#isSeedUsed = kept?.isSeedUsed ?? false;
+    if (!kept?.drawing) this.#takeUsualSize(undefined);
   }
 
   get drawing(): Drawing {
     return this.#drawing;
+  }
+
+  /** What will be asked for: without what does nothing beside the other settings, which the engine refuses. */
+  get drawable(): Drawing {
+    const { guidanceScale, treadGuidance, schedule } = this.#drawing;
+    return {
+      ...this.#drawing,
+      treadGuidance: guidanceScale === 1 ? 0 : treadGuidance,
+      schedule: schedule.name === 'shifted' ? schedule : { name: schedule.name },
+    };
+  }
+
+  /** The model that draws; undefined when it is not here any more. */
+  get model(): Model | undefined {
+    return this.#studio.models.find(({ id }) => id === this.#drawing.modelId);
   }
 
   /** Pictures to make in one go. */
@@ -57,19 +82,55 @@ export class DrawingForm {
 
   change(patch: Partial<Drawing>): void {
     this.#drawing = { ...this.#drawing, ...patch };
+    if (patch.seed !== undefined) this.#isSeedUsed = false;
     this.#keep();
   }
 
   /** Everything that `found` says, the rest as it was; what began from a picture begins from noise again. */
-  use(found: Partial<Drawing>): void {
+  use(found: FoundDrawing): void {
     const { from: _, ...rest } = this.#drawing;
-    this.#drawing = { ...rest, ...found };
+    const said = Object.entries(found).filter(([, value]) => value !== undefined);
+    this.#drawing = { ...rest, ...(Object.fromEntries(said) as Partial<Drawing>) };
     if (found.seed !== undefined) this.#isSeedLocked = true; // the picture comes back only with its seed
     this.#keep();
   }
 
+  /** Begins from noise, not from a picture. */
+  removeStart(): void {
+    const { from: _, ...drawing } = this.#drawing;
+    this.#drawing = drawing;
+    this.#keep();
+  }
+
+  /** Another model; while the size is the usual one of the model before, it becomes the usual one of this. */
+  chooseModel(id: string): void {
+    const before = this.model;
+    this.change({ modelId: id });
+    this.#takeUsualSize(before);
+  }
+
   newSeed(): void {
     this.change({ seed: randomSeed() });
+  }
+
+  /**
+   * What to draw now. A seed that was drawn with is replaced first, unless it is held, so that the form always shows
+   * the seed of what was started last.
+   */
+  begin(isSeedHeld = this.#isSeedLocked): Drawing {
+    if (this.#isSeedUsed && !isSeedHeld) this.newSeed();
+    this.#isSeedUsed = true;
+    this.#keep();
+    return this.drawable;
+  }
+
+  #takeUsualSize(before: Model | undefined): void {
+    const { width, height } = this.#drawing;
+    const rule = this.#studio.choices.side;
+    const ratio = width / height;
+    const isUsual = Math.abs(sideOf({ width, height }) - (before?.usualSide ?? 0)) <= rule.step;
+    if ((before && !isUsual) || this.model?.usualSide === undefined) return;
+    this.change(sizeFor(this.model.usualSide, ratio, rule));
   }
 
   #waiting: ReturnType<typeof setTimeout> | undefined;
@@ -79,7 +140,12 @@ export class DrawingForm {
     clearTimeout(this.#waiting);
     this.#waiting = setTimeout(() => {
       const { from: _, ...drawing } = this.#drawing; // uploads do not outlive the host
-      const kept: Kept = { drawing, count: this.#count, isSeedLocked: this.#isSeedLocked };
+      const kept: Kept = {
+        drawing,
+        count: this.#count,
+        isSeedLocked: this.#isSeedLocked,
+        isSeedUsed: this.#isSeedUsed,
+      };
       this.#studio.call('session.keep', { workspace: kept }).catch(() => {}); // kept again at the next change
     }, 500);
   }
@@ -91,8 +157,11 @@ function randomSeed(): number {
 
 const KEY = Symbol('drawing form');
 
+/** The form, and the desk of Create, which other screens leave and find again as it was. */
 export function provideForm(studio: Studio): DrawingForm {
-  return setContext(KEY, new DrawingForm(studio));
+  const form = setContext(KEY, new DrawingForm(studio));
+  provideDesk(studio, form);
+  return form;
 }
 
 export function getForm(): DrawingForm {

@@ -1,6 +1,6 @@
 /** @file Models on their way into the studio: from a path, a dropped file, an address. */
 import type { Model, Offer } from '../../../electron/contract.ts';
-import { uploadFile } from '../../upload.ts';
+import { upload } from '../../upload.ts';
 import type { Studio } from '../../studio.svelte.ts';
 
 export class Adding {
@@ -67,7 +67,7 @@ export class Adding {
   async #send(file: File): Promise<void> {
     this.#sent = 0;
     try {
-      const uploadId = await uploadFile(file, (part) => (this.#sent = part));
+      const uploadId = await upload(file, file.name, (part) => (this.#sent = part));
       const name = file.name.replace(/\.safetensors$/i, '');
       this.#added = await this.#studio.call('models.keepUpload', { uploadId, name });
     } finally {

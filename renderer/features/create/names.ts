@@ -1,0 +1,13 @@
+/** @file Names of samplers as the field writes them. */
+
+const SAMPLERS: Readonly<Record<string, string>> = {
+  euler: 'Euler',
+  heun: 'Heun',
+  'dpmpp-2m': 'DPM++ 2M',
+  unipc: 'UniPC',
+};
+
+/** The engine's own name for one that is not known here. */
+export function samplerName(sampler: string): string {
+  return SAMPLERS[sampler] ?? sampler;
+}
