@@ -60,7 +60,7 @@ async function buildPart(name, isForced) {
 
 async function buildWindow() {
   const { build } = await import('vite');
-  await build({ configFile: join(ROOT, 'build/vite.config.mjs'), logLevel: 'warn' });
+  await build({ configFile: join(ROOT, 'build/vite.config.mjs'), logLevel: 'error' });
 }
 
 async function buildPrograms() {

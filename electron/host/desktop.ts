@@ -17,7 +17,8 @@ import {
   type DraggedPicture,
   type Look,
 } from '../desktop-protocol.ts';
-import { answerFiles, sendText } from './http.ts';
+import { sendText } from './answers.ts';
+import { answerFiles } from './http.ts';
 import { lockFolder } from './lock.ts';
 import { openPlaces } from './places.ts';
 import { isSameSecret, newSecret } from './sessions.ts';

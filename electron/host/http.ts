@@ -9,8 +9,8 @@ import { pipeline } from 'node:stream/promises';
 import { HdmError, toHdmError, type ErrorCode } from '../../engine/errors.ts';
 import { decodePart, parseAddress } from '../address.ts';
 import { PLACES } from '../contract.ts';
-import { SECURITY_HEADERS } from '../headers.ts';
 import { CONTENT_TYPES } from '../window-files.ts';
+import { sendJson, sendText, sendWrongMethod, writeHead } from './answers.ts';
 
 /** What the parts of the host have for the places of the contract. They throw `bad-usage` for an unknown name. */
 export interface FileRoutes {
@@ -216,29 +216,4 @@ function refuse(response: ServerResponse, error: unknown, log: (line: string) =>
   response.setHeader('cache-control', NEVER);
   if (!isPost) return sendText(response, 500, 'The studio could not read this file');
   sendJson(response, STATUS[known.code] ?? 500, { code: known.code, message: known.message });
-}
-
-function sendWrongMethod(response: ServerResponse, allowed: string): void {
-  response.setHeader('allow', allowed);
-  sendText(response, 405, 'Method not allowed');
-}
-
-/** Ends a response with a short text. */
-export function sendText(response: ServerResponse, status: number, text: string): void {
-  writeHead(response, status, { 'content-type': 'text/plain; charset=utf-8' });
-  response.end(response.req.method === 'HEAD' ? undefined : `${text}\n`);
-}
-
-function sendJson(response: ServerResponse, status: number, value: unknown): void {
-  writeHead(response, status, { 'content-type': 'application/json; charset=utf-8' });
-  response.end(JSON.stringify(value));
-}
-
-/** The head of an answer, with what every answer says about security. */
-export function writeHead(
-  response: ServerResponse,
-  status: number,
-  headers: Readonly<Record<string, string | number>> = {},
-): void {
-  response.writeHead(status, { ...SECURITY_HEADERS, ...headers });
 }

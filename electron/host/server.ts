@@ -7,10 +7,10 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { HdmError } from '../../engine/errors.ts';
 import { parseAddress } from '../address.ts';
 import { PLACES } from '../contract.ts';
-import { SECURITY_HEADERS } from '../headers.ts';
 import { readWindowFile } from '../window-files.ts';
-import { isKnown, isOurName, refusalOf, sessionCookie, type Gate, type Refusal } from './gate.ts';
-import { answerFiles, sendText, writeHead } from './http.ts';
+import { endUpgrade, sendRefusal, sendText, sendWayIn, sendWrongMethod, writeHead } from './answers.ts';
+import { isKnown, isOurName, refusalOf, sessionCookie, type Gate } from './gate.ts';
+import { answerFiles } from './http.ts';
 import { Sessions } from './sessions.ts';
 import { connect, type Studio } from './wire.ts';
 
@@ -126,7 +126,7 @@ export class StudioServer {
     }
     response.setHeader('cache-control', 'no-store');
     // After a link in a page of another site, the browser would not send the new cookie to a redirect's target.
-    if (request.headers['sec-fetch-site'] === 'cross-site') sendPage(response, 200, GO_ON);
+    if (request.headers['sec-fetch-site'] === 'cross-site') sendWayIn(response);
     else {
       writeHead(response, 303, { location: '/' });
       response.end();
@@ -136,8 +136,7 @@ export class StudioServer {
 
   async #sendWindow(address: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD');
-      return sendText(response, 405, 'Method not allowed');
+      return sendWrongMethod(response, 'GET, HEAD');
     }
     const file = await readWindowFile(this.#options.windowFolder, address.pathname);
     if (!file) return sendText(response, 404, 'Not found');
@@ -209,41 +208,4 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   };
   const [problem, advice] = problems[error.code ?? ''] ?? [error.message, ''];
   return new HdmError('bad-usage', where, problem, advice, error);
-}
-
-function sendRefusal(response: ServerResponse, { status, text }: Refusal): void {
-  response.setHeader('cache-control', 'no-store');
-  if (status === 401) sendPage(response, status, hello(text));
-  else sendText(response, status, text);
-}
-
-function sendPage(response: ServerResponse, status: number, page: string): void {
-  writeHead(response, status, { 'content-type': 'text/html; charset=utf-8' });
-  response.end(response.req.method === 'HEAD' ? undefined : page);
-}
-
-const HEAD =
-  '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="dark light">' +
-  '<meta name="viewport" content="width=device-width"><title>HDM Studio</title>';
-const GO_ON = `${HEAD}<meta http-equiv="refresh" content="0;url=/"><p><a href="/">HDM Studio</a></p></html>`;
-
-function hello(text: string): string {
-  const again =
-    'A link works once and for ten minutes. A browser that is in makes new ones: Settings, “Open in another browser”.';
-  return `${HEAD}<h1>HDM Studio</h1><p>${text}</p><p>${again}</p></html>`;
-}
-
-const REASONS: Readonly<Record<number, string>> = {
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  421: 'Misdirected Request',
-  503: 'Service Unavailable',
-};
-
-/** An answer to a request that has no ServerResponse. */
-function endUpgrade(socket: Duplex, status: number, text: string): void {
-  const headers = { ...SECURITY_HEADERS, 'content-type': 'text/plain; charset=utf-8', connection: 'close' };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  socket.end(`HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join('\r\n')}\r\n\r\n${text}\n`);
 }

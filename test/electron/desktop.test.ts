@@ -220,12 +220,10 @@ interface Started {
 /** A host of its own, with a fake studio, as the app starts it; not waited for. */
 function begin(environment: NodeJS.ProcessEnv = {}, options: { node?: string; data?: string } = {}): Started {
   const data = options.data ?? testFolder();
-  const [changes, looks, revealed, messages]: [boolean[], Look[], string[], Map<number, string[]>] = [
-    [],
-    [],
-    [],
-    new Map(),
-  ];
+  const changes: boolean[] = [];
+  const looks: Look[] = [];
+  const revealed: string[] = [];
+  const messages = new Map<number, string[]>();
   const arrived = new EventTarget();
   const failure = Promise.withResolvers<string>();
   const host = new HostProcess({

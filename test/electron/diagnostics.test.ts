@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { inflateRawSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { PLACES, type Job, type Model } from '../../electron/contract.ts';
 import { openDatabase } from '../../electron/host/database.ts';
@@ -14,6 +13,7 @@ import { PrivateWords, withoutPerson } from '../../electron/host/private-words.t
 import { StoredSettings } from '../../electron/host/settings.ts';
 import { saveImage } from '../../engine/image/save.ts';
 import { testFolder } from '../helpers/folder.ts';
+import { unzipped } from '../helpers/zip.ts';
 import { DRAWING } from './fakes.ts';
 
 /** Words of prompts, tags, folders: none of them may be in a file made without consent. */
@@ -196,23 +196,4 @@ function open() {
       return unzipped(readFileSync(join(places.made, url.slice(PLACES.downloads.length))));
     },
   };
-}
-
-/** Files of a zip file by their names: pictures byte by byte (latin1), others as UTF-8. */
-function unzipped(zip: Buffer): Map<string, string> {
-  const files = new Map<string, string>();
-  const end = zip.lastIndexOf('PK\u0005\u0006', undefined, 'latin1');
-  let entry = zip.readUInt32LE(end + 16);
-  for (let count = zip.readUInt16LE(end + 10); count > 0; count--) {
-    const [method, size] = [zip.readUInt16LE(entry + 10), zip.readUInt32LE(entry + 20)];
-    const [nameLength, extra] = [zip.readUInt16LE(entry + 28), zip.readUInt16LE(entry + 30)];
-    const name = zip.toString('utf8', entry + 46, entry + 46 + nameLength);
-    const local = zip.readUInt32LE(entry + 42);
-    const start = local + 30 + zip.readUInt16LE(local + 26) + zip.readUInt16LE(local + 28);
-    const bytes = zip.subarray(start, start + size);
-    const content = method === 0 ? bytes : inflateRawSync(bytes);
-    files.set(name, content.toString(name.startsWith('pictures/') ? 'latin1' : 'utf8'));
-    entry += 46 + nameLength + extra + zip.readUInt16LE(entry + 32);
-  }
-  return files;
 }

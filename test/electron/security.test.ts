@@ -416,7 +416,7 @@ function securedSession() {
   };
   secureSession(session as unknown as Session, { handle: () => {} }, async () => new Response());
   return {
-    request(name: string, address: string) {
+    request: (name: string, address: string) => {
       let answer: unknown;
       rules.get('request')!({ getURL: () => address }, name, (isAllowed: boolean) => (answer = isAllowed));
       return answer;
