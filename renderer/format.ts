@@ -1,5 +1,5 @@
 /** @file Numbers as people read them, in the language in use. */
-import { currentLanguage, t } from './messages/messages.svelte.ts';
+import { currentLanguage } from './messages/messages.svelte.ts';
 
 const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
@@ -15,19 +15,33 @@ export function formatBytes(bytes: number): string {
   }).format(value);
 }
 
-/** Such as "40 s", "3 min", "2.5 h": as exact as a person needs it. */
+/** Such as "40 sec", "3 min", "2.5 hr": as exact as a person needs it. */
 export function formatDuration(seconds: number): string {
-  const unit = (value: number, name: 'second' | 'minute' | 'hour', digits: number): string =>
-    new Intl.NumberFormat(currentLanguage(), {
+  const { format, scale } = durationFormat(seconds);
+  return format.format(seconds / scale);
+}
+
+/** A range of seconds in the unit of its end, such as "10–14 sec"; one number when both look the same. */
+export function formatRange({ low, high }: { readonly low: number; readonly high: number }): string {
+  const { format, scale } = durationFormat(high);
+  const [from, to] = [low / scale, high / scale];
+  return format.format(from) === format.format(to) ? format.format(to) : format.formatRange(from, to);
+}
+
+function durationFormat(seconds: number): { format: Intl.NumberFormat; scale: number } {
+  const make = (unit: 'second' | 'minute' | 'hour', digits: number, scale: number) => ({
+    format: new Intl.NumberFormat(currentLanguage(), {
       style: 'unit',
-      unit: name,
+      unit,
       unitDisplay: 'short',
       maximumFractionDigits: digits,
-    }).format(value);
-  if (seconds < 10) return unit(seconds, 'second', 1);
-  if (seconds < 90) return unit(Math.round(seconds), 'second', 0);
-  if (seconds < 90 * 60) return unit(seconds / 60, 'minute', 0);
-  return unit(seconds / 3600, 'hour', 1);
+    }),
+    scale,
+  });
+  if (seconds < 10) return make('second', 1, 1);
+  if (seconds < 90) return make('second', 0, 1);
+  if (seconds < 90 * 60) return make('minute', seconds < 10 * 60 ? 1 : 0, 60);
+  return make('hour', 1, 3600);
 }
 
 export function formatNumber(value: number, digits = 2): string {
@@ -38,10 +52,4 @@ export function formatDate(moment: number): string {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(
     moment,
   );
-}
-
-/** A range of seconds, such as "10 – 14 s"; one number when both look the same. */
-export function formatRange({ low, high }: { readonly low: number; readonly high: number }): string {
-  const [from, to] = [formatDuration(low), formatDuration(high)];
-  return from === to ? from : t('common.range', { from, to });
 }

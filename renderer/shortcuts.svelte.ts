@@ -17,6 +17,7 @@ export const ACTIONS = {
   models: '$mod+Alt+Digit4',
   settings: '$mod+Alt+Digit5',
   focusPrompt: '$mod+k',
+  importModel: '$mod+o',
   randomSeed: '$mod+Shift+r',
   lockSeed: '$mod+Shift+l',
   camera: 'c',
@@ -52,11 +53,11 @@ export function useKeys(bindings: Bindings): void {
   window.addEventListener('keydown', listening);
 }
 
-/** Ctrl+Enter draws from within the prompt, but a letter alone is text there. */
+/** Ctrl+Enter, or F9, draws from within the prompt, but a letter alone is text there; on a Mac also one with ⌥. */
 function isTyping(event: KeyboardEvent): boolean {
-  const isAlone = !event.ctrlKey && !event.metaKey;
+  const isCommand = event.ctrlKey || event.metaKey || (event.altKey && !isMac) || /^F\d+$/.test(event.key);
   const isField = event.target instanceof Element && event.target.matches('input, textarea, select');
-  return event.repeat || event.isComposing || (isAlone && isField);
+  return event.repeat || event.isComposing || (isField && !isCommand);
 }
 
 /** What an action does while the component that calls this is there; the newest one wins. */

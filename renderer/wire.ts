@@ -94,7 +94,7 @@ export function openWire(): Wire {
 
 interface Channel {
   post(message: string): void;
-  onMessage(receive: (message: string) => void): void;
+  onMessage(receive: (message: string) => void): unknown;
 }
 
 interface Connection {
@@ -108,15 +108,13 @@ function offline(): CallError {
 
 function connectBridge(bridge: DesktopBridge): (connection: Connection) => void {
   return (connection) => {
+    let stopListening = (): void => {};
     bridge.onHost((isUp) => {
+      stopListening(); // what a host that is gone still had to say is for nobody
       if (!isUp) return connection.onClose('connecting');
-      let end = (): void => {};
       connection.onOpen({
         post: (message) => bridge.post(message),
-        onMessage(receive) {
-          end();
-          end = bridge.onMessage(receive);
-        },
+        onMessage: (receive) => (stopListening = bridge.onMessage(receive)),
       });
     });
   };

@@ -93,7 +93,7 @@ describe.skipIf(!ELECTRON)('the desktop app (skipped without Electron or a stand
       );
       expect(labels).toContain('ファイル');
     });
-    const chosen = ['generate', 'import-model', 'library'];
+    const chosen = ['generate', 'importModel', 'library'];
     for (const name of chosen) {
       await app.evaluate(({ Menu }, name) => {
         const click = Menu.getApplicationMenu()!.getMenuItemById(name)!.click as () => void;

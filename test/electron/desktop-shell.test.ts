@@ -105,8 +105,8 @@ describe('the menu', () => {
       for (const { click } of items) (click as () => void)();
       expect(sent).toEqual(items.map(({ id }) => id));
       const names = [
-        'new',
-        'import-model',
+        'focusPrompt',
+        'importModel',
         'settings',
         'generate',
         'cancel',
