@@ -1,9 +1,11 @@
 /** @file The canvas as a viewfinder: a hand moves the camera, drafts follow it, the full picture comes at rest. */
 import { untrack } from 'svelte';
+import type { Drawing } from '../../../electron/contract.ts';
 import { rememberedFlag } from '../../remembered.svelte.ts';
 import type { Studio } from '../../studio.svelte.ts';
 import type { DrawingForm, FoundDrawing } from '../create/form.svelte.ts';
 import type { Stage } from '../create/stage.svelte.ts';
+import { Drafts } from './drafts.svelte.ts';
 import { isSameCamera, panned, placement, rounded, STILL, zoomedAt } from './view.ts';
 import type { Camera, Placement, Point } from './view.ts';
 
@@ -32,19 +34,16 @@ export class Viewfinder {
   readonly #form: DrawingForm;
   readonly #stage: Stage;
   readonly #draw: () => Promise<string | undefined>;
+  readonly #drafts: Drafts;
   readonly #drawsOnRelease = rememberedFlag('drawOnRelease', true);
   #isOn = $state(false);
   #isGripped = $state(false);
-  /** Turn of the draft that is asked for now; undefined: none. */
-  #asking = $state<number>();
   #error = $state<string>();
   /** Settings of the picture that was on show, where they are not those of the form. */
   #other = $state.raw<FoundDrawing>();
   /** What is on show is not of the form, so that its places say nothing. */
   #isForeign = $state(false);
-  #turn = 0;
   #seen: Camera = STILL;
-  #asked: Camera | undefined;
   #resting: ReturnType<typeof setTimeout> | undefined;
   /** The full picture of this view, which ends when the view is left. */
   #ownJobId: string | undefined;
@@ -54,6 +53,12 @@ export class Viewfinder {
     this.#form = form;
     this.#stage = stage;
     this.#draw = draw;
+    this.#drafts = new Drafts({
+      studio,
+      form,
+      onDraft: (draft, drawing) => this.#showDraft(draft, drawing),
+      onError: this.#fail,
+    });
     // Follows the camera in the form, whoever moves it.
     $effect(() => {
       const { camera } = form.drawing;
@@ -71,12 +76,13 @@ export class Viewfinder {
 
   /** A draft is on its way. */
   get isDrafting(): boolean {
-    return this.#asking !== undefined;
+    return this.#drafts.isAsking;
   }
 
-  /** Why the last draft could not be drawn. */
+  /** Why the last draft, or the full picture, could not be drawn. */
   get error(): string | undefined {
-    return this.#error;
+    const { job } = this.#stage;
+    return this.#error ?? (job?.state === 'failed' ? job.error?.message : undefined);
   }
 
   /** The picture that was on show has other settings than the form; the camera moves what the form says. */
@@ -123,7 +129,7 @@ export class Viewfinder {
     this.#isForeign = shown !== undefined && !(found && this.#isSubject(found));
     this.#other = this.#isForeign ? found : undefined;
     if (found && shown && !this.#isForeign) this.#begin(found);
-    else this.#ask();
+    else this.#drafts.ask();
   }
 
   close(): void {
@@ -132,8 +138,7 @@ export class Viewfinder {
     this.#isGripped = false;
     this.#isForeign = false;
     this.#other = undefined;
-    this.#turn++; // what is on its way comes too late
-    this.#asking = undefined;
+    this.#drafts.stop();
     this.#stage.release();
   }
 
@@ -142,8 +147,9 @@ export class Viewfinder {
     const found = this.#other;
     if (!found) return;
     this.#other = undefined;
+    this.#seen = found.camera ?? this.#seen; // that view is drawn already
     this.#form.use(found);
-    this.#ask();
+    this.#drafts.ask();
   }
 
   grip(): Grip {
@@ -187,7 +193,7 @@ export class Viewfinder {
     this.#seen = camera;
     this.#dropOwnJob();
     this.#stage.showJob(undefined);
-    if (this.#asking === undefined) this.#ask();
+    this.#drafts.follow();
     clearTimeout(this.#resting);
     if (!this.#isGripped) this.#resting = setTimeout(() => this.#rest(), REST_MS);
   }
@@ -195,7 +201,7 @@ export class Viewfinder {
   /** The hand lets go. */
   #rest(): void {
     const { camera } = this.#form.drawing;
-    if (!this.#asked || !isSameCamera(this.#asked, camera)) this.#ask(); // instead of one that is out of date
+    this.#drafts.settle();
     if (this.drawsOnRelease) void this.#drawFull(camera);
   }
 
@@ -220,34 +226,10 @@ export class Viewfinder {
     if (state === 'queued') this.#studio.call('jobs.remove', { ids: [id] }).catch(this.#fail);
   }
 
-  /** Asks for a draft of the view as it is; when the view changed meanwhile, for another one afterwards. */
-  #ask(): void {
-    const turn = ++this.#turn;
-    const drawing = this.#form.drawable;
-    this.#asking = turn;
-    this.#asked = drawing.camera;
-    const { width, height, camera } = drawing;
-    this.#studio
-      .call('drafts.draw', { drawing })
-      .then((draft) => {
-        if (!draft || turn !== this.#turn || !this.#isOn) return;
-        this.#error = undefined;
-        this.#isForeign = false;
-        this.#stage.showDraft({
-          kind: 'draft',
-          url: draft.url,
-          size: { width, height },
-          alt: drawing.prompt,
-          camera,
-        });
-      })
-      .catch(this.#fail)
-      .finally(() => {
-        if (turn !== this.#turn) return;
-        this.#asking = undefined;
-        this.#asked = undefined;
-        if (this.#isOn && !isSameCamera(camera, this.#form.drawing.camera)) this.#ask();
-      });
+  #showDraft({ url }: { readonly url: string }, { width, height, prompt, camera }: Drawing): void {
+    this.#error = undefined;
+    this.#isForeign = false;
+    this.#stage.showDraft({ kind: 'draft', url, size: { width, height }, alt: prompt, camera });
   }
 
   readonly #fail = (error: unknown): void => {

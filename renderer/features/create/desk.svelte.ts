@@ -4,7 +4,7 @@ import type { Drawing, Estimate, Job, Model } from '../../../electron/contract.t
 import { Asked } from '../../asked.svelte.ts';
 import type { Studio } from '../../studio.svelte.ts';
 import { Viewfinder } from '../camera/viewfinder.svelte.ts';
-import type { DrawingForm } from './form.svelte.ts';
+import type { Beginning, DrawingForm } from './form.svelte.ts';
 import { Recent } from './recent.svelte.ts';
 import { Stage } from './stage.svelte.ts';
 import { Start } from './start.svelte.ts';
@@ -87,9 +87,7 @@ export class Desk {
     if (!this.canDraw) return;
     this.start.mask.isOpen = false;
     this.stage.follow();
-    const drawing = this.#form.begin(this.isSeedHeld);
-    const { count } = this.#form;
-    const ids = await this.#add(drawing, count);
+    const ids = await this.#add(this.#form.begin(this.isSeedHeld), this.#form.count);
     if (ids && this.viewfinder.isOn) this.stage.showJob(ids[0]);
   }
 
@@ -116,7 +114,7 @@ export class Desk {
     return id;
   }
 
-  async #add(drawing: Drawing, count: number): Promise<string[] | undefined> {
+  async #add({ drawing, takeBack }: Beginning, count: number): Promise<string[] | undefined> {
     const work = async (): Promise<string[]> => {
       await this.start.prepare();
       const { from } = this.#form.drawing;
@@ -126,7 +124,9 @@ export class Desk {
       });
       return jobIds;
     };
-    return this.#try(work());
+    const ids = await this.#try(work());
+    if (!ids) takeBack();
+    return ids;
   }
 
   async #try<T>(work: Promise<T>): Promise<T | undefined> {

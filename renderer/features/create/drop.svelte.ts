@@ -79,6 +79,7 @@ export class Drop {
   }
 
   useSettings(): void {
+    this.#desk.viewfinder.close(); // the camera of the settings is no wish to draw
     if (this.#question) applyFound(this.#form, this.#question.found);
     this.#question = undefined;
   }

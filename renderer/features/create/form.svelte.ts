@@ -12,6 +12,13 @@ interface Kept {
   readonly isSeedUsed: boolean;
 }
 
+/** A drawing that is about to be asked for. */
+export interface Beginning {
+  readonly drawing: Drawing;
+  /** Nothing came of it: the form has the seed of before again. */
+  readonly takeBack: () => void;
+}
+
 /** Settings from elsewhere, as far as they are known. */
 export type FoundDrawing = FoundSettings['drawing'];
 
@@ -117,11 +124,18 @@ export class DrawingForm {
    * What to draw now. A seed that was drawn with is replaced first, unless it is held, so that the form always shows
    * the seed of what was started last.
    */
-  begin(isSeedHeld = this.#isSeedLocked): Drawing {
+  begin(isSeedHeld = this.#isSeedLocked): Beginning {
+    const before = { seed: this.#drawing.seed, isUsed: this.#isSeedUsed };
     if (this.#isSeedUsed && !isSeedHeld) this.newSeed();
     this.#isSeedUsed = true;
     this.#keep();
-    return this.drawable;
+    const drawing = this.drawable;
+    const takeBack = (): void => {
+      if (this.#drawing.seed !== drawing.seed) return; // another one has begun, or was typed
+      this.change({ seed: before.seed });
+      this.#isSeedUsed = before.isUsed;
+    };
+    return { drawing, takeBack };
   }
 
   #takeUsualSize(before: Model | undefined): void {

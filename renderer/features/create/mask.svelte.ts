@@ -5,7 +5,8 @@ import type { Size } from './sizes.ts';
 
 /** Sides of the mask, at most: finer than the latent that it is for. */
 const LONGEST_SIDE = 1024;
-export const BRUSH = { min: 4, max: 400, initial: 64 } as const;
+/** Parts of a hundred of the longer side. */
+export const BRUSH = { min: 1, max: 50, initial: 10 } as const;
 const BRUSH_STEP = 1.25;
 
 export class Mask {
@@ -13,7 +14,11 @@ export class Mask {
   #operations = $state.raw<readonly MaskOperation[]>([]);
   #isOpen = $state(false);
   #erases = $state(false);
-  readonly #brush = new Remembered<number>('brush', BRUSH.initial, (kept) => typeof kept === 'number');
+  readonly #brush = new Remembered<number>(
+    'brush',
+    BRUSH.initial,
+    (kept) => typeof kept === 'number' && kept >= BRUSH.min && kept <= BRUSH.max,
+  );
 
   /** Begins an empty mask for a picture of a size. */
   reset({ width, height }: Size): void {
@@ -55,13 +60,18 @@ export class Mask {
     this.#erases = erases;
   }
 
-  /** Width of the brush, pixels of the mask. */
+  /** Width of the brush in parts of a hundred of the longer side. */
   get brush(): number {
     return this.#brush.value;
   }
 
   set brush(width: number) {
     this.#brush.value = Math.round(Math.min(BRUSH.max, Math.max(BRUSH.min, width)));
+  }
+
+  /** Width of the brush, pixels of the mask. */
+  get brushPixels(): number {
+    return Math.max(1, (this.brush / 100) * Math.max(this.#size.width, this.#size.height));
   }
 
   widen(): void {

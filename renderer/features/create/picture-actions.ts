@@ -1,8 +1,10 @@
 /** @file What can be done with a finished picture. */
 import type { Picture } from '../../../electron/contract.ts';
 import { t } from '../../messages/messages.svelte.ts';
+import { goTo } from '../../navigation.svelte.ts';
 import { attempt, showDone } from '../../notices.ts';
 import type { Studio } from '../../studio.svelte.ts';
+import type { Library } from '../library/library.svelte.ts';
 import type { Desk } from './desk.svelte.ts';
 import { applyFound } from './drop.svelte.ts';
 import type { DrawingForm } from './form.svelte.ts';
@@ -24,6 +26,20 @@ export async function copyPicture({ url }: Picture): Promise<void> {
   // The promise goes into the item: some browsers want to be asked within the click.
   const item = new ClipboardItem({ 'image/png': pngOf(url) });
   if (await attempt(navigator.clipboard.write([item]))) showDone(t('create.copied'));
+}
+
+/** Shows it large there. The recent pictures are the first of the library, newest first. */
+export function openInLibrary(library: Library, { recent }: Desk, { id }: Picture): void {
+  library.widen();
+  library.goTo({});
+  library.orderBy('newest');
+  library.open(
+    Math.max(
+      0,
+      recent.pictures.findIndex((picture) => picture.id === id),
+    ),
+  );
+  goTo('library');
 }
 
 export async function reveal(studio: Studio, { id }: Picture): Promise<void> {
