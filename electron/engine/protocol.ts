@@ -55,7 +55,10 @@ export interface DrawResult {
   readonly peakBytes: number;
 }
 
-export type DraftTask = Pick<DrawTask, 'id' | 'model' | 'request' | 'from'>;
+export interface DraftTask extends Pick<DrawTask, 'id' | 'model' | 'request' | 'from'> {
+  /** Pixels of the picture that this is a draft of: its noise decides what is where. */
+  readonly of: { readonly width: number; readonly height: number };
+}
 
 export interface Draft {
   /** WebP. */

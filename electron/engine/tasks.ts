@@ -7,6 +7,7 @@ import { saveThumbnail, toPlainWebp } from '../../engine/image/thumbnail.ts';
 import { pictureSettings } from '../../engine/pipeline/picture-settings.ts';
 import type { Pipeline } from '../../engine/pipeline/pipeline.ts';
 import { checkRequest, type PictureRequest } from '../../engine/pipeline/request.ts';
+import { reducedNoise } from '../../engine/pipeline/reduced-noise.ts';
 import { readStartingPicture } from '../../engine/pipeline/starting-picture.ts';
 import { listDevices, type DeviceReport } from '../../engine/runtime/devices.ts';
 import type { CheckResult, Progress } from '../contract.ts';
@@ -90,13 +91,15 @@ export class Tasks implements EngineFunctions {
 
   async #draft(task: DraftTask, signal: AbortSignal): Promise<Draft> {
     const { pipeline, request } = await this.#prepare(task, signal);
-    const { pixels } = await pipeline.generate(request, { signal });
+    const { input_dim: channels } = pipeline.checkpoint.transformer.config;
+    const noise = reducedNoise(request.seed, channels, task.of, request);
+    const { pixels } = await pipeline.generate(request, { signal, ...(noise && { noise }) });
     return { bytes: await toPlainWebp(pixels), width: pixels.width, height: pixels.height };
   }
 
   /** The pipeline and the whole request of a task. What can be wrong with it is found before anything slow begins. */
   async #prepare(
-    { model, request: asked, from }: DraftTask,
+    { model, request: asked, from }: Pick<DrawTask, 'model' | 'request' | 'from'>,
     signal: AbortSignal,
     onLoad?: () => void,
   ): Promise<{ pipeline: Pipeline; request: PictureRequest; loadMs: number }> {

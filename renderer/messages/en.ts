@@ -517,7 +517,6 @@ export const en = {
     draw: 'Draw with it',
     chosen: 'In use',
     complete: 'Everything it needs is here.',
-    missing: 'Missing.',
     choosePart: 'Choose the {{part}}…',
     parts: {
       transformer: 'transformer',

@@ -518,7 +518,6 @@ export const ja = {
     draw: 'これで描く',
     chosen: '使用中',
     complete: '必要なものはそろっています。',
-    missing: 'ありません。',
     choosePart: '{{part}}を選択…',
     parts: {
       transformer: 'トランスフォーマー',

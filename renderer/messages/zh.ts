@@ -515,7 +515,6 @@ export const zh = {
     draw: '用它绘制',
     chosen: '使用中',
     complete: '所需部分已齐全。',
-    missing: '缺失。',
     choosePart: '选择{{part}}…',
     parts: {
       transformer: 'Transformer',

@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { EngineState } from '../../electron/contract.ts';
-import { THUMBNAIL_SIDE, type DrawTask } from '../../electron/engine/protocol.ts';
+import { THUMBNAIL_SIDE, type DraftTask, type DrawTask } from '../../electron/engine/protocol.ts';
 import { EngineProcess } from '../../electron/host/engine.ts';
 import { explainEnd } from '../../electron/host/engine-end.ts';
 import { engineEnvironment } from '../../electron/host/engine-environment.ts';
@@ -149,8 +149,10 @@ describe('the process of the engine', () => {
 
   it('makes drafts, which are not saved', async () => {
     const { engine } = startEngine();
-    const { id, model: loadable, request } = taskFor({ width: 128, height: 64, steps: 1 });
-    const draft = await engine.draft({ id, model: loadable, request }, new AbortController().signal);
+    const draft = await engine.draft(
+      draftOf(taskFor({ width: 128, height: 64, steps: 1 })),
+      new AbortController().signal,
+    );
     expect(draft).toMatchObject({ width: 128, height: 64 });
     expect(await sharp(draft.bytes).metadata()).toMatchObject({ format: 'webp', width: 128, height: 64 });
   });
@@ -236,8 +238,8 @@ describe('a cancelled task', () => {
   it('ends a draft as well', async () => {
     const { engine } = startEngine();
     const stop = new AbortController();
-    await engine.draft(taskFor(), stop.signal);
-    const draft = engine.draft(taskFor({ steps: 1000 }), stop.signal);
+    await engine.draft(draftOf(taskFor()), stop.signal);
+    const draft = engine.draft(draftOf(taskFor({ steps: 1000 })), stop.signal);
     stop.abort();
     await expect(draft).rejects.toMatchObject({ code: 'cancelled' });
   });
@@ -528,4 +530,8 @@ function isGone(pid: number): boolean {
   }
   const stat = `/proc/${pid}/stat`;
   return existsSync(stat) && /\) [ZX] /.test(readFileSync(stat, 'utf8'));
+}
+
+function draftOf({ id, model, request }: DrawTask): DraftTask {
+  return { id, model, request, of: request };
 }

@@ -10,7 +10,7 @@ describe('reduceDrawing', () => {
     ['half of a large one', [1024, 1024], [512, 512]],
     ['half of each side', [1536, 640], [768, 320]],
     ['sides that are multiples of 16', [1040, 1024], [528, 512]],
-    ['no side shorter than 128', [192, 384], [128, 256]],
+    ['no side shorter than 256', [496, 1024], [496, 1024]],
     ['nothing larger than asked for', [64, 128], [64, 128]],
     ['a short side as it is', [2048, 96], [2048, 96]],
   ])('makes %s', (_what, [width, height], [smallWidth, smallHeight]) => {
@@ -31,8 +31,6 @@ describe('reduceDrawing', () => {
     };
     expect(reduceDrawing(drawing)).toEqual({
       ...drawing,
-      width: 128,
-      height: 128,
       steps: 6,
       sampler: 'euler',
     });
@@ -43,12 +41,12 @@ describe('reduceDrawing', () => {
 describe('drafts', () => {
   it('are small pictures at an address, of which the last few are kept', async () => {
     const host = open();
-    const drawing = { ...DRAWING, width: 512, height: 256 };
+    const drawing = { ...DRAWING, width: 1024, height: 512 };
     const drafts = [];
     for (let i = 0; i < 6; i++) drafts.push((await host.call['drafts.draw']({ drawing }))!);
     const ids = drafts.map(({ url }) => url.slice(PLACES.drafts.length, -'.webp'.length));
-    expect(drafts[0]).toEqual({ url: `${PLACES.drafts}${ids[0]}.webp`, width: 256, height: 128 });
-    expect(host.jobs.draft(ids.at(-1)!)).toEqual(Uint8Array.of(16, 8));
+    expect(drafts[0]).toEqual({ url: `${PLACES.drafts}${ids[0]}.webp`, width: 512, height: 256 });
+    expect(host.jobs.draft(ids.at(-1)!)).toEqual(Uint8Array.of(32, 16));
     expect(host.jobs.draft(ids[0]!)).toBeUndefined();
     expect(host.library.count).toBe(0);
   });

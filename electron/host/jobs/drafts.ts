@@ -12,9 +12,8 @@ type Draft = Output<'drafts.draw'>;
 /** Windows fetch a draft right after its address; what is older nobody waits for. */
 const KEPT_DRAFTS = 4;
 const MOST_STEPS = 6;
-const SCALE = 1 / 2;
 /** Pixels of the shorter side below which a model draws nothing one could recognise. */
-const SHORTEST_SIDE = 128;
+const SHORTEST_SIDE = 256;
 
 export class Drafts {
   readonly #engine: Engine;
@@ -45,7 +44,7 @@ export class Drafts {
   /** Null when a newer one came before this was finished. */
   async #draw(drawing: Drawing): Promise<Draft> {
     this.#tasks.check([drawing]);
-    const task = this.#tasks.draft(randomUUID(), reduceDrawing(drawing));
+    const task = this.#tasks.draft(randomUUID(), reduceDrawing(drawing), drawing);
     const stop = new AbortController();
     this.#newest?.abort();
     this.#newest = stop;
@@ -76,14 +75,16 @@ export class Drafts {
   }
 }
 
-/** The same picture smaller and in fewer, simpler steps; never larger or slower than what was asked for. */
+/**
+ * The same picture in fewer, simpler steps, and half as wide and high where that is still large enough for a model.
+ * Half exactly: then the draft begins with the noise of the picture and has its composition.
+ */
 export function reduceDrawing(drawing: Drawing): Drawing {
   const { width, height, steps } = drawing;
-  const scale = Math.max(SCALE, SHORTEST_SIDE / Math.min(width, height));
+  const isLarge = Math.min(width, height) >= 2 * SHORTEST_SIDE;
   return {
     ...drawing,
-    width: Math.min(width, nearestSide(width * scale)),
-    height: Math.min(height, nearestSide(height * scale)),
+    ...(isLarge && { width: nearestSide(width / 2), height: nearestSide(height / 2) }),
     steps: Math.min(MOST_STEPS, steps),
     sampler: 'euler',
   };

@@ -79,13 +79,14 @@ export class Tasks {
     };
   }
 
-  /** Throws as `draw`. */
-  draft(id: string, drawing: Drawing): DraftTask {
+  /** `reduced` as a draft of `of`. Throws as `draw`. */
+  draft(id: string, reduced: Drawing, { width, height }: Drawing): DraftTask {
     return {
       id,
-      model: this.#loadable(drawing),
-      request: withoutPixels(toRequest(drawing, this.#prompts(drawing))),
-      ...(drawing.from && { from: this.#sources.find(drawing.from) }),
+      of: { width, height },
+      model: this.#loadable(reduced),
+      request: withoutPixels(toRequest(reduced, this.#prompts(reduced))),
+      ...(reduced.from && { from: this.#sources.find(reduced.from) }),
     };
   }
 

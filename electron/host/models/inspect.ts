@@ -21,7 +21,10 @@ import { requireWeights } from './weights-check.ts';
 
 type Part = Model['parts'][number];
 
-export interface Inspection extends Pick<Model, 'kind' | 'parts' | 'problem' | 'usualSide' | 'licence'> {
+export interface Inspection extends Pick<
+  Model,
+  'kind' | 'parts' | 'problem' | 'usualSide' | 'positions' | 'licence'
+> {
   /** Of a model. */
   readonly checkpoint?: Checkpoint;
 }
@@ -48,6 +51,7 @@ export function inspectModel(path: string, elsewhere: Elsewhere = {}): Inspectio
     parts: partsOf(checkpoint),
     ...optional('problem', problemOf(checkpoint)),
     ...optional('usualSide', checkpoint.vae && nearestSide(checkpoint.vae.config.sample_size)),
+    positions: checkpoint.transformer.config.positions,
     ...optional('licence', licenceOf(path, metadata)),
     checkpoint,
   };
