@@ -2,7 +2,9 @@
 import { getContext, setContext } from 'svelte';
 import type { Picture } from '../../../electron/contract.ts';
 import type { Studio } from '../../studio.svelte.ts';
+import { getDesk } from '../create/desk.svelte.ts';
 import type { DrawingForm } from '../create/form.svelte.ts';
+import type { Start } from '../create/start.svelte.ts';
 import { OneChange } from './one-change.svelte.ts';
 import { Grids } from './grids.svelte.ts';
 
@@ -20,11 +22,11 @@ export class Compare {
   readonly grids: Grids;
 
   /** Made while a component is set up. */
-  constructor(studio: Studio, form: DrawingForm) {
+  constructor(studio: Studio, form: DrawingForm, start: Start) {
     this.change = new OneChange(studio, (picture) => (this.#pair = { ...this.#pair, b: picture }));
-    this.grids = new Grids(studio, form);
+    this.grids = new Grids(studio, form, start);
     // A picture that was deleted, starred or moved is shown as it is now.
-    studio.on('library', () => void this.#refresh(studio));
+    studio.on('library', ({ added }) => added ?? void this.#refresh(studio));
   }
 
   get mode(): Mode {
@@ -103,8 +105,9 @@ export class Compare {
 
 const KEY = Symbol('compare');
 
+/** After the form, whose desk it needs. */
 export function provideCompare(studio: Studio, form: DrawingForm): Compare {
-  return setContext(KEY, new Compare(studio, form));
+  return setContext(KEY, new Compare(studio, form, getDesk().start));
 }
 
 export function getCompare(): Compare {

@@ -21,7 +21,7 @@ const GAP = 8;
  */
 export async function paintGrid(options: GridPictureOptions): Promise<Blob> {
   const { grid, columnNames, rowNames } = options;
-  const images = await Promise.all(grid.cells.map(({ picture }) => picture && load(picture.url)));
+  const images = await Promise.all(grid.cells.map(({ picture }) => load(picture?.url)));
   const known = images.flatMap((image) => (image ? [image] : []));
   const full = {
     width: Math.max(...known.map(({ naturalWidth }) => naturalWidth)),
@@ -38,7 +38,8 @@ export async function paintGrid(options: GridPictureOptions): Promise<Blob> {
   return canvas.convertToBlob({ type: 'image/png' });
 }
 
-async function load(url: string): Promise<HTMLImageElement> {
+async function load(url: string | undefined): Promise<HTMLImageElement | undefined> {
+  if (url === undefined) return undefined;
   const image = new Image();
   image.src = url;
   await image.decode();
@@ -51,7 +52,8 @@ function paint(
   cell: { readonly width: number; readonly height: number },
 ): OffscreenCanvas {
   const text = Math.max(12, Math.round(cell.width / 16));
-  const left = grid.y ? Math.round(Math.min(cell.width, text * 12)) : GAP;
+  const bold = `600 ${text}px sans-serif`;
+  const left = grid.y ? Math.min(cell.width, widest(rowNames, bold)) + 3 * GAP : GAP;
   const top = text * 5;
   const width = left + columnNames.length * (cell.width + GAP);
   const canvas = new OffscreenCanvas(width, top + rowNames.length * (cell.height + GAP));
@@ -68,7 +70,7 @@ function paint(
   context.fillStyle = '#5e5a53';
   write(axes.join(' × '), GAP, text * 2.4, width - 2 * GAP);
   context.fillStyle = '#1d1c1a';
-  context.font = `600 ${text}px sans-serif`;
+  context.font = bold;
   context.textAlign = 'center';
   columnNames.forEach((name, column) =>
     write(name, left + column * (cell.width + GAP) + cell.width / 2, top - text, cell.width),
@@ -76,7 +78,7 @@ function paint(
   context.textAlign = 'right';
   if (grid.y) {
     rowNames.forEach((name, row) =>
-      write(name, left - GAP, top + row * (cell.height + GAP) + cell.height / 2, left - 2 * GAP),
+      write(name, left - 2 * GAP, top + row * (cell.height + GAP) + cell.height / 2, left - 3 * GAP),
     );
   }
 
@@ -88,6 +90,12 @@ function paint(
     if (image) drawInside(context, image, { x, y, ...cell });
   });
   return canvas;
+}
+
+function widest(words: readonly string[], font: string): number {
+  const context = new OffscreenCanvas(1, 1).getContext('2d')!;
+  context.font = font;
+  return Math.ceil(Math.max(...words.map((word) => context.measureText(word).width)));
 }
 
 /** In the middle of its cell, whole. */

@@ -3,6 +3,7 @@ import type { Axis, Drawing, Estimate, Grid, Job } from '../../../electron/contr
 import { Asked } from '../../asked.svelte.ts';
 import type { Studio } from '../../studio.svelte.ts';
 import type { DrawingForm } from '../create/form.svelte.ts';
+import type { Start } from '../create/start.svelte.ts';
 import { AxisDraft } from './axis-draft.svelte.ts';
 import type { AxisContext } from './axis-values.ts';
 import { costsOf, type AxisOf } from './grid-cost.ts';
@@ -16,6 +17,7 @@ const MOST_KINDS = 40;
 export class Grids {
   readonly #studio: Studio;
   readonly #form: DrawingForm;
+  readonly #start: Start;
   readonly x: AxisDraft;
   readonly y: AxisDraft;
   readonly estimate: Asked<{ drawing: Drawing; axes: readonly AxisOf[] }, Estimate>;
@@ -27,15 +29,16 @@ export class Grids {
   readonly #jobs = $derived.by(() => new Map(this.#studio.jobs.map((job) => [job.id, job])));
 
   /** Made while a component is set up. */
-  constructor(studio: Studio, form: DrawingForm) {
+  constructor(studio: Studio, form: DrawingForm, start: Start) {
     this.#studio = studio;
     this.#form = form;
+    this.#start = start;
     const context = (): AxisContext => ({
       drawing: form.drawable,
       choices: studio.choices,
       models: studio.models.filter(({ kind, problem }) => kind === 'model' && problem === undefined),
     });
-    this.x = new AxisDraft(context, 'seed');
+    this.x = new AxisDraft(context, 'guidanceScale');
     this.y = new AxisDraft(context, undefined);
     this.estimate = new Asked({
       studio,
@@ -116,6 +119,7 @@ export class Grids {
     this.#isAdding = true;
     this.#error = undefined;
     try {
+      await this.#start.prepare(); // a starting picture and its mask are brought to the host
       const input = { drawing: this.#form.drawable, x: toAxis(x), ...(y && { y: toAxis(y) }) };
       this.#shown = await this.#studio.call('grids.add', input);
       void this.load();
@@ -179,6 +183,7 @@ export class Grids {
       this.#studio.call('grids.get', { id: grid.id }).then(
         (fresh) => {
           if (this.#shown?.id === fresh.id) this.#shown = fresh;
+          this.#list = this.#list.map((each) => (each.id === fresh.id ? fresh : each));
         },
         () => (asked = ''), // asked again at the next change
       );

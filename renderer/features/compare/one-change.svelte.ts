@@ -13,6 +13,8 @@ export class OneChange {
   #prompt = $state('');
   #jobId = $state<string>();
   #ended = $state.raw<Job>();
+  /** The job was in the queue: when it is not any more, somebody removed it. */
+  #wasSeen = false;
 
   /** `ondone` gets what was drawn. Made while a component is set up. */
   constructor(studio: Studio, ondone: (picture: Picture) => void) {
@@ -20,7 +22,9 @@ export class OneChange {
     // Takes the picture of the job once it is there.
     $effect(() => {
       const { job } = this;
-      if (!job || job.state === 'queued' || job.state === 'running') return;
+      if (!job) return this.#lose();
+      this.#wasSeen = true;
+      if (job.state === 'queued' || job.state === 'running') return;
       this.#jobId = undefined;
       this.#ended = job;
       if (job.pictureId === undefined) return;
@@ -42,6 +46,11 @@ export class OneChange {
 
   get error(): string | undefined {
     return this.#ended?.error?.message ?? this.#error;
+  }
+
+  /** The host ended while it was drawn. */
+  get isInterrupted(): boolean {
+    return this.#ended?.state === 'interrupted';
   }
 
   get prompt(): string {
@@ -94,6 +103,7 @@ export class OneChange {
         drawing: this.#drawing(this.#found),
         count: 1,
       });
+      this.#wasSeen = false;
       this.#jobId = jobIds[0];
     } catch (error) {
       this.#error = (error as Error).message;
@@ -102,6 +112,10 @@ export class OneChange {
 
   async cancel(): Promise<void> {
     if (this.#jobId !== undefined) await this.#studio.call('jobs.cancel', { ids: [this.#jobId] });
+  }
+
+  #lose(): void {
+    if (this.#wasSeen) this.#jobId = undefined;
   }
 
   #take(picture: Picture, found: FoundSettings): void {

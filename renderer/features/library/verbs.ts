@@ -56,16 +56,20 @@ export async function movePictures(
   showDone(folder === null ? t('library.movedOut', { count }) : t('library.moved', { count, folder }));
 }
 
-/** Into the trash, with a way back. */
-export async function deletePictures(studio: Studio, ids: readonly string[]): Promise<void> {
+/** Into the trash, with a way back. Returns whether it was done. */
+export async function deletePictures(studio: Studio, ids: readonly string[]): Promise<boolean> {
   const isDone = await attempt(inParts(ids, (part) => studio.call('library.delete', { ids: part })));
-  if (!isDone) return;
-  showDone(t('library.deleted', { count: ids.length }), () => void restorePictures(studio, ids));
+  if (isDone) {
+    showDone(t('library.deleted', { count: ids.length }), () => void restorePictures(studio, ids));
+  }
+  return isDone;
 }
 
-export async function restorePictures(studio: Studio, ids: readonly string[]): Promise<void> {
+/** Back from the trash. Returns whether it was done. */
+export async function restorePictures(studio: Studio, ids: readonly string[]): Promise<boolean> {
   const isDone = await attempt(inParts(ids, (part) => studio.call('library.restore', { ids: part })));
   if (isDone) showDone(t('library.restored', { count: ids.length }));
+  return isDone;
 }
 
 /** Copies into a folder (desktop), or a zip file to download (browser). */
@@ -74,10 +78,14 @@ export async function exportPictures(studio: Studio, ids: readonly string[]): Pr
   if (window.studio && chosen === undefined) return;
   await attempt(
     (async () => {
-      const input = chosen === undefined ? {} : { folder: chosen };
-      const { count, url } = await studio.call('library.export', { ids: [...ids], ...input });
-      if (url) download(url);
-      showDone(url ? t('library.exportedZip', { count }) : t('library.exported', { count }));
+      const place = chosen === undefined ? {} : { folder: chosen };
+      let count = 0;
+      await inParts(ids, async (part) => {
+        const answer = await studio.call('library.export', { ids: part, ...place });
+        if (answer.url) download(answer.url);
+        count += answer.count;
+      });
+      showDone(chosen === undefined ? t('library.exportedZip', { count }) : t('library.exported', { count }));
     })(),
   );
 }
