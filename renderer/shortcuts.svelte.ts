@@ -62,7 +62,8 @@ function isTyping(event: KeyboardEvent): boolean {
 
 /** What an action does while the component that calls this is there; the newest one wins. */
 export function onAction(action: Action, doIt: () => void): void {
-  $effect(() => {
+  // `pre`: a component comes before those inside it, which so are newer.
+  $effect.pre(() => {
     const list = doers.get(action) ?? [];
     doers.set(action, [...list, doIt]);
     return () =>

@@ -1,6 +1,8 @@
 /** @file The studio's database: SQLite with a write-ahead log, so that a killed process loses no finished step. */
+import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { HdmError } from '../../engine/errors.ts';
+import { toHostError } from './database-error.ts';
 
 /**
  * What made each version from the one before; a released entry is never changed, only followed. The version is
@@ -115,19 +117,38 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** Opens the database, or makes it. Throws `bad-file` when it is none or from a newer version of the studio. */
+/** How long another program, such as a backup, may hold it before a call fails. */
+const BUSY_MS = 5_000;
+
+/**
+ * Opens the database, or makes it. Throws `bad-file` when it is none or from a newer version of the studio, `disk`
+ * when it cannot be opened or written.
+ */
 export function openDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
   try {
-    const database = new DatabaseSync(path);
+    database = new DatabaseSync(path, { timeout: BUSY_MS });
     // NORMAL: the log is synced at checkpoints; a killed process loses nothing, a power cut the last moment.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;');
-    database.exec('PRAGMA busy_timeout = 5000;');
     migrate(database, path);
     return database;
   } catch (error) {
-    if (error instanceof HdmError) throw error;
-    const advice = 'Move it away to begin with an empty studio; pictures and models stay where they are';
-    throw new HdmError('bad-file', path, `cannot open the database: ${String(error)}`, advice, error);
+    database?.close();
+    throw toHostError(error, path, 'bad-file', path);
+  }
+}
+
+/**
+ * Closes the database. Where its file was deleted meanwhile, it is written anew first: what was in it is still here.
+ * Throws `disk` when that fails.
+ */
+export function closeDatabase(database: DatabaseSync, path: string): void {
+  try {
+    if (!existsSync(path)) database.prepare('VACUUM INTO ?').run(path);
+  } catch (error) {
+    throw toHostError(error, path, 'disk', path);
+  } finally {
+    database.close();
   }
 }
 

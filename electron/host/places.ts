@@ -1,7 +1,9 @@
 /** @file Where the studio keeps what is its own. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
+import { toHdmError } from '../../engine/errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface Places {
   /** The folder of everything below, unless settings say otherwise for pictures and models. */
@@ -19,10 +21,13 @@ export interface Places {
   readonly logs: string;
 }
 
-/** The folders below `data`, made where they are missing. The default is the system's place for programs' data. */
+/**
+ * The folders below `data`, made where they are missing. The default is the system's place for programs' data. Throws
+ * `disk` for one that cannot be made.
+ */
 export function openPlaces(data: string = usualFolder()): Places {
   const folder = (name: string): string => {
-    mkdirSync(join(data, name), { recursive: true, mode: 0o700 });
+    makeFolder(join(data, name), 0o700);
     return join(data, name);
   };
   return {
@@ -37,6 +42,16 @@ export function openPlaces(data: string = usualFolder()): Places {
     logs: folder('logs'),
     database: join(data, 'studio.db'),
   };
+}
+
+/** Deletes what is in a folder of the studio's own. Throws `disk` when that fails. */
+export function emptyFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw toHdmError(error, folder, 'disk');
+  }
 }
 
 function usualFolder(): string {

@@ -3,7 +3,7 @@
  * cookie. Only hashes are kept, in a file of the data folder, so that a browser is still known after a restart.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { toHdmError } from '../../engine/errors.ts';
 
@@ -38,7 +38,10 @@ export class Sessions {
     return token;
   }
 
-  /** Uses a token up. Returns the secret of a new session, or undefined. Throws `disk` when it cannot be kept. */
+  /**
+   * Uses a token up. Returns the secret of a new session, or undefined. One that cannot be written, such as on a full
+   * disk, lasts until the studio ends.
+   */
   redeem(token: string): string | undefined {
     const found = this.#find(this.#tokens, token);
     if (!found) return undefined;
@@ -99,6 +102,8 @@ function writeSessions(path: string, sessions: readonly Kept[]): void {
     writeFileSync(temporary, JSON.stringify(sessions), { mode: 0o600 });
     renameSync(temporary, path);
   } catch (error) {
-    throw toHdmError(error, path, 'disk');
+    rmSync(temporary, { force: true });
+    const { message } = toHdmError(error, path, 'disk');
+    console.error(`${message} So browsers need new links after the next start.`);
   }
 }

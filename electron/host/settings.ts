@@ -1,6 +1,6 @@
 /** @file What a person set, kept in the database: one row a setting, so that one wrong value spoils no other. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { HdmError, toHdmError } from '../../engine/errors.ts';
@@ -8,6 +8,7 @@ import { settings as schema, type Input, type Settings } from '../contract.ts';
 import { transaction } from './database.ts';
 import type { Events } from './events.ts';
 import type { HandlersOf } from './handlers.ts';
+import { makeFolder } from './make-folder.ts';
 import type { SettingsStore } from './parts.ts';
 import type { Places } from './places.ts';
 
@@ -111,18 +112,12 @@ function requireWritableFolder(folder: string): void {
   requireWholePath(folder);
   const trial = join(folder, `.hdm-${randomUUID()}.tmp`);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     writeFileSync(trial, '', { flag: 'wx' });
     rmSync(trial);
   } catch (error) {
-    throw toFolderError(error, folder);
+    throw toHdmError(error, folder, 'disk');
   }
-}
-
-function toFolderError(error: unknown, folder: string): HdmError {
-  // The system says this of a file where the folder should be.
-  if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return toHdmError(error, folder, 'disk');
-  return new HdmError('disk', folder, 'this is a file, not a folder', 'Choose a folder', error);
 }
 
 function requireFile(path: string): void {
@@ -132,7 +127,7 @@ function requireFile(path: string): void {
   } catch (error) {
     throw toHdmError(error, path, 'disk');
   }
-  throw new HdmError('disk', path, 'this is a folder, not a file', 'Name a file');
+  throw new HdmError('disk', path, 'this is no file', 'Name a file');
 }
 
 function requireWholePath(path: string): void {

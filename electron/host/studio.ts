@@ -1,12 +1,14 @@
 /** @file The host: every part of it made once and put together. A transport carries what it answers and tells. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HdmError } from '../../engine/errors.ts';
 import type { Snapshot } from '../contract.ts';
 import { DeviceArbiter } from './arbiter.ts';
 import { choices } from './choices.ts';
-import { openDatabase } from './database.ts';
+import { closeDatabase, openDatabase } from './database.ts';
+import { toHostError } from './database-error.ts';
 import { devicesHandlers } from './devices.ts';
 import { diagnosticsHandlers } from './diagnostics.ts';
 import { Downloads } from './downloads/downloads.ts';
@@ -19,7 +21,7 @@ import { readDrawing } from './library/found-settings.ts';
 import { PictureLibrary } from './library/library.ts';
 import { openLog } from './log.ts';
 import { ModelShelf } from './models/models.ts';
-import { openPlaces, type Places } from './places.ts';
+import { emptyFolder, openPlaces, type Places } from './places.ts';
 import { Prompts } from './prompts/prompts.ts';
 import { StoredSettings } from './settings.ts';
 import { Uploads } from './uploads.ts';
@@ -27,10 +29,24 @@ import type { Studio, StudioOptions } from './wire.ts';
 import { Workspace } from './workspace.ts';
 
 /** Opens the studio of a data folder: what was queued goes on, what was being downloaded as well. */
-export async function openStudio({ data, mode, reveal, link }: StudioOptions): Promise<Studio> {
-  const places = openPlaces(data);
-  const log = openLog(places.logs);
+export async function openStudio(options: StudioOptions): Promise<Studio> {
+  const places = openPlaces(options.data);
+  emptyFolder(places.made);
   const database = openDatabase(places.database);
+  try {
+    return await putTogether(options, places, database);
+  } catch (error) {
+    database.close();
+    throw toHostError(error, places.data, 'internal', places.database);
+  }
+}
+
+async function putTogether(
+  { mode, reveal, link }: StudioOptions,
+  places: Places,
+  database: DatabaseSync,
+): Promise<Studio> {
+  const log = openLog(places.logs);
   const events = new Events();
 
   const settings = new StoredSettings({ database, events, places });
@@ -57,7 +73,7 @@ export async function openStudio({ data, mode, reveal, link }: StudioOptions): P
     remember: (prompt) => prompts.remember(prompt),
     log,
   });
-  const downloads = new Downloads({ database, events, places, settings, models });
+  const downloads = new Downloads({ database, events, places, settings, models, log });
 
   const snapshot = (): Snapshot => ({
     version: packageJson.version,
@@ -111,7 +127,7 @@ export async function openStudio({ data, mode, reveal, link }: StudioOptions): P
     async close() {
       prompts.close();
       await Promise.all([jobs.close(), engine.close(), downloads.close()]);
-      database.close();
+      closeDatabase(database, places.database);
     },
   };
 }

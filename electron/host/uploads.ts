@@ -1,11 +1,10 @@
 /** @file Files that windows send: pictures to begin from, models, settings in a picture. Gone at the next start. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { HdmError, toHdmError } from '../../engine/errors.ts';
 import type { Uploads as UploadsOfHost } from './parts.ts';
-import type { Places } from './places.ts';
+import { emptyFolder, type Places } from './places.ts';
 
 export interface ReceiveOptions {
   readonly maxBytes: number;
@@ -20,8 +19,7 @@ export class Uploads implements UploadsOfHost {
   /** Empties the folder. */
   constructor({ places }: { readonly places: Places }) {
     this.#folder = places.uploads;
-    rmSync(this.#folder, { recursive: true, force: true });
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    emptyFolder(this.#folder);
   }
 
   /**

@@ -4,8 +4,10 @@
  */
 import { createBirpc } from 'birpc';
 import { z } from 'zod';
-import { HdmError, toHdmError } from '../../engine/errors.ts';
+import { HdmError } from '../../engine/errors.ts';
+import { quote } from '../../engine/weights/safetensors.ts';
 import { CALLS, type CallName, type Failure, type HostFunctions, type WindowFunctions } from '../contract.ts';
+import { toHostError } from './database-error.ts';
 import type { Events } from './events.ts';
 import type { Handlers } from './handlers.ts';
 import type { FileRoutes } from './http.ts';
@@ -73,7 +75,7 @@ export function connect(
       try {
         return { value: await answer(handlers, { name, input, checkResults }) };
       } catch (error) {
-        return { error: toFailure(error, String(name), log) };
+        return { error: toFailure(error, isCallName(name) ? name : 'call', log) };
       }
     },
   };
@@ -92,7 +94,10 @@ export function connect(
       return true; // it ends here: one bad answer must not end the host
     },
   });
-  const stopListening = events.listen((name, value) => void window.event.asEvent(name, value));
+  const stopListening = events.listen((name, value) => {
+    // What cannot be sent is made good by the next: it must not end the host.
+    window.event.asEvent(name, value).catch((error: unknown) => log(`event ${name}: ${traceOf(error)}`));
+  });
 
   return {
     get ignored() {
@@ -123,7 +128,7 @@ interface Call {
 async function answer(handlers: Handlers, { name, input, checkResults }: Call): Promise<unknown> {
   if (!isCallName(name)) {
     const problem = 'the host knows no such call';
-    throw new HdmError('bad-usage', String(name), problem, DIFFERENT_VERSIONS);
+    throw new HdmError('bad-usage', quote(name), problem, DIFFERENT_VERSIONS);
   }
   const checked = CALLS[name].input.safeParse(input);
   if (!checked.success) {
@@ -150,7 +155,7 @@ function firstProblem({ issues }: z.ZodError, whole: string): string {
 
 /** An error as it crosses the wire. Of our own mistakes the log has the trace, the window only that there was one. */
 export function toFailure(error: unknown, where: string, log: (text: string) => void): Failure {
-  const known = toHdmError(error, where);
+  const known = toHostError(error, where);
   if (known.code === 'internal') log(traceOf(error));
   if (known.code !== 'internal' || known === error) return { code: known.code, message: known.message };
   const kind = error instanceof Error ? error.name : typeof error;

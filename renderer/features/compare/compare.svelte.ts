@@ -88,7 +88,7 @@ export class Compare {
 
   /** Draws it again with one thing changed: the result becomes B. */
   changeOne(picture: Picture): void {
-    this.setPair(picture, undefined);
+    this.setPair(picture, picture.id === this.a?.id ? this.b : undefined);
     this.#slot = 'b';
     this.change.open(picture);
   }

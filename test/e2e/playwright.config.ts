@@ -1,0 +1,31 @@
+/**
+ * @file End-to-end tests: the built studio in a real browser, and the desktop app with the same tests. `npm run
+ * test:e2e` builds first. The desktop half runs in Electron where its binary is there, else in a stand-in for it
+ * (`ELECTRON_OVERRIDE_DIST_PATH`, or ../shared/electron-stand-in beside the checkout), else it is skipped.
+ */
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defineConfig } from '@playwright/test';
+
+const TEMPORARY = join(tmpdir(), `hdm-studio-e2e-${process.getuid?.() ?? ''}`);
+
+/** What the server for browsers does, and what pages look like, which is the same in both. */
+const BROWSER_ONLY = ['browser-*.spec.ts', 'screens.spec.ts'];
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: join(TEMPORARY, 'results'),
+  timeout: 120_000,
+  expect: { timeout: 30_000 }, // a software device draws slowly
+  workers: Math.min(2, availableParallelism()), // the engine of each takes every core while it draws
+  forbidOnly: true,
+  reporter: [
+    ['list'],
+    ['json', { outputFile: process.env['E2E_RESULTS'] ?? join(TEMPORARY, 'results.json') }],
+  ],
+  use: { screenshot: 'only-on-failure' },
+  projects: [
+    { name: 'browser', metadata: { mode: 'browser' } },
+    { name: 'desktop', metadata: { mode: 'desktop' }, testIgnore: BROWSER_ONLY },
+  ],
+});
