@@ -24,6 +24,7 @@ export const ACTIONS = {
   resetCamera: '$mod+Shift+h',
   star: '$mod+d',
   search: '$mod+f',
+  undo: '$mod+z',
   keys: '$mod+Slash',
 } as const;
 
@@ -53,11 +54,15 @@ export function useKeys(bindings: Bindings): void {
   window.addEventListener('keydown', listening);
 }
 
-/** Ctrl+Enter, or F9, draws from within the prompt, but a letter alone is text there; on a Mac also one with ⌥. */
+/**
+ * Ctrl+Enter, or F9, draws from within the prompt, but a letter alone is text there, on a Mac also one with ⌥; and a
+ * field takes back what was typed into it.
+ */
 function isTyping(event: KeyboardEvent): boolean {
   const isCommand = event.ctrlKey || event.metaKey || (event.altKey && !isMac) || /^F\d+$/.test(event.key);
   const isField = event.target instanceof Element && event.target.matches('input, textarea, select');
-  return event.repeat || event.isComposing || (isField && !isCommand);
+  const isOwnUndo = isCommand && event.key.toLowerCase() === 'z';
+  return event.repeat || event.isComposing || (isField && (!isCommand || isOwnUndo));
 }
 
 /** What an action does while the component that calls this is there; the newest one wins. */

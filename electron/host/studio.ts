@@ -73,7 +73,7 @@ async function putTogether(
     remember: (prompt) => prompts.remember(prompt),
     log,
   });
-  const downloads = new Downloads({ database, events, places, settings, models, log });
+  const downloads = new Downloads({ database, events, places, settings, models });
 
   const snapshot = (): Snapshot => ({
     version: packageJson.version,

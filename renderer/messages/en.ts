@@ -66,6 +66,7 @@ export const en = {
     resetCamera: 'Reset the camera',
     star: 'Star the picture',
     search: 'Search',
+    undo: 'Undo',
     keys: 'Show the keys',
   },
   create: {

@@ -68,6 +68,7 @@ export const ja = {
     resetCamera: 'カメラをリセット',
     star: '画像にスターを付ける',
     search: '検索',
+    undo: '元に戻す',
     keys: 'ショートカットを表示',
   },
   create: {

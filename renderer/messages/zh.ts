@@ -68,6 +68,7 @@ export const zh = {
     resetCamera: '重置相机',
     star: '为图片加星',
     search: '搜索',
+    undo: '撤销',
     keys: '显示快捷键',
   },
   create: {

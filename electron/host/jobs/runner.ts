@@ -181,7 +181,7 @@ export class Runner {
 
   /** Makes the picture of a job that lies there complete its own; false when there is none. */
   async #adopt(job: StoredJob): Promise<boolean> {
-    const picture = await salvage(job);
+    const picture = await salvage(job, this.#options.library.thumbnailOf(job.id));
     if (picture) this.#finish(job, picture);
     return picture !== undefined;
   }

@@ -10,13 +10,14 @@ const TEMPORARY = /^\.hdm-.*\.tmp$/;
 
 /**
  * The picture of a job whose file lies there complete, although nobody said so: drawn, but never told. Undefined
- * when there is none; beginnings of files beside it are then deleted.
+ * when there is none; beginnings of files beside it and its thumbnail are then deleted.
  */
-export async function salvage(job: StoredJob): Promise<NewPicture | undefined> {
+export async function salvage(job: StoredJob, thumbnail: string): Promise<NewPicture | undefined> {
   const { id, file, prompt, negativePrompt, drawing } = job;
   const modelName = await modelOf(file);
   if (modelName === undefined) {
     removeBeginnings(dirname(file));
+    removeBeginnings(dirname(thumbnail));
     return undefined;
   }
   const { width, height, seed } = drawing;

@@ -24,8 +24,9 @@ export async function exportZip(files: readonly string[], path: string): Promise
   try {
     const zip = new ZipFile();
     const output = createWriteStream(temporary, { flags: 'wx' });
-    // A file that cannot be read ends the zip; without this the output would wait for the rest for ever.
-    zip.once('error', (error: Error) => output.destroy(error));
+    // A file that cannot be read ends the zip; without this the output would wait for the rest for ever. Each one
+    // says so, as when the trash is emptied meanwhile.
+    zip.on('error', (error: Error) => output.destroy(error));
     const names = uniqueNames(present.map((file) => basename(file)));
     // Pictures are compressed already.
     present.forEach((file, index) => zip.addFile(file, names[index]!, { compress: false }));
