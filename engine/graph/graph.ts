@@ -24,13 +24,24 @@ export interface GraphOptions {
   readonly keep?: (op: Composite) => boolean;
 }
 
+/** Positions of the first node and of the one after the last. */
+export interface Segment {
+  readonly start: number;
+  readonly end: number;
+}
+
 export class Graph {
   readonly nodes: Tensor[] = [];
   /** Given anew at each run. */
   readonly inputs = new Map<string, Tensor>();
   /** Given once, when the graph is compiled. */
   readonly weights = new Map<string, Tensor>();
+  /** Stay on the device from run to run; `assignments` says what they become at the end of a run. */
+  readonly variables = new Map<string, Tensor>();
+  readonly assignments = new Map<string, Tensor>();
   readonly outputs = new Map<string, Tensor>();
+  /** Runs of nodes that a backward pass may compute again instead of keeping them: see `checkpoint`. */
+  readonly segments: Segment[] = [];
   readonly #keep: (op: Composite) => boolean;
 
   constructor(options: GraphOptions = {}) {
@@ -62,6 +73,38 @@ export class Graph {
     return this.#named(this.weights, 'weight', name, () => this.add(WEIGHT, [], { name, dtype, shape }));
   }
 
+  /** A value that stays on the device from run to run. Asked for again, the same tensor. */
+  variable(name: string, dtype: DType, shape: readonly number[]): Tensor {
+    const known = this.variables.get(name);
+    if (known) return known;
+    return this.#named(this.variables, 'variable', name, () =>
+      this.add(VARIABLE, [], { name, dtype, shape }),
+    );
+  }
+
+  /** At the end of a run the variable `name` takes this value; all reads of the run see the old one. */
+  assign(name: string, tensor: Tensor): void {
+    const variable = this.variables.get(name);
+    if (!variable)
+      throw new HdmError('internal', `variable "${name}"`, 'it is assigned, but not part of the graph');
+    if (formatType(variable) !== formatType(tensor)) {
+      const problem = `it is ${formatType(variable)} and cannot become ${formatType(tensor)}`;
+      throw new HdmError('bad-shape', `variable "${name}"`, problem);
+    }
+    this.#named(this.assignments, 'assignment', name, () => tensor);
+  }
+
+  /**
+   * Marks what `build` adds as one segment. `gradients` with checkpointing keeps what enters a segment and computes
+   * the rest of it again when the backward pass needs it (Chen et al. 2016).
+   */
+  checkpoint<T>(build: () => T): T {
+    const start = this.nodes.length;
+    const result = build();
+    this.segments.push({ start, end: this.nodes.length });
+    return result;
+  }
+
   /** A value that is part of the graph. */
   constant(value: TensorData): Tensor {
     return this.add(CONSTANT, [], { value });
@@ -84,7 +127,7 @@ export class Graph {
   }
 }
 
-/** The same graph with composite ops that `keep` refuses written out. */
+/** The same graph with composite ops that `keep` refuses written out, without its segments. */
 export function expandGraph(graph: Graph, keep: (op: Composite) => boolean): Graph {
   const copy = new Graph({ keep });
   const copies: Tensor[] = [];
@@ -99,6 +142,8 @@ export function expandGraph(graph: Graph, keep: (op: Composite) => boolean): Gra
   }
   for (const [name, tensor] of graph.inputs) copy.inputs.set(name, copies[tensor.id]!);
   for (const [name, tensor] of graph.weights) copy.weights.set(name, copies[tensor.id]!);
+  for (const [name, tensor] of graph.variables) copy.variables.set(name, copies[tensor.id]!);
+  for (const [name, tensor] of graph.assignments) copy.assignments.set(name, copies[tensor.id]!);
   for (const [name, tensor] of graph.outputs) copy.outputs.set(name, copies[tensor.id]!);
   return copy;
 }
@@ -123,6 +168,14 @@ export const WEIGHT: Primitive<NamedType> = {
   evaluate: () => notComputed('weight'),
   gradient: null,
   onnx: (emit, _inputs, _node, { name }) => emit.weight(name),
+};
+
+export const VARIABLE: Primitive<NamedType> = {
+  name: 'variable',
+  infer: (_inputs, { dtype, shape }) => ({ dtype, shape }),
+  evaluate: () => notComputed('variable'),
+  gradient: null,
+  onnx: (emit, _inputs, _node, { name, dtype, shape }) => emit.variable(name, dtype, shape),
 };
 
 export const CONSTANT: Primitive<{ readonly value: TensorData }> = {

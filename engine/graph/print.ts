@@ -1,7 +1,16 @@
-/** @file A graph as text, for people: one line for each node, then the outputs. */
+/** @file A graph as text, for people: one line for each node, then outputs and assignments. */
 import { formatDim, type Dim } from './dim.ts';
 import { toFloat64, type TensorData } from './dtype.ts';
-import { CONSTANT, INPUT, WEIGHT, formatType, type Graph, type NamedType, type Tensor } from './graph.ts';
+import {
+  CONSTANT,
+  INPUT,
+  VARIABLE,
+  WEIGHT,
+  formatType,
+  type Graph,
+  type NamedType,
+  type Tensor,
+} from './graph.ts';
 
 /**
  * Lines such as `%12 = linear(%3, weight:qkv) f32 [b, h*w + l, 1024]  {attributes}`. Inputs and weights go by
@@ -10,7 +19,8 @@ import { CONSTANT, INPUT, WEIGHT, formatType, type Graph, type NamedType, type T
 export function printGraph(graph: Graph): string {
   const nodes = graph.nodes.map(printNode);
   const outputs = [...graph.outputs].map(([name, tensor]) => `output:${name} = ${label(tensor)}`);
-  return [...nodes, ...outputs].join('\n');
+  const assignments = [...graph.assignments].map(([name, tensor]) => `variable:${name} := ${label(tensor)}`);
+  return [...nodes, ...outputs, ...assignments].join('\n');
 }
 
 function printNode(node: Tensor): string {
@@ -29,7 +39,7 @@ function label(node: Tensor): string {
 }
 
 function isNamed({ op }: Tensor): boolean {
-  return op === INPUT || op === WEIGHT;
+  return op === INPUT || op === WEIGHT || op === VARIABLE;
 }
 
 const SHOWN_NUMBERS = 4;

@@ -1,7 +1,7 @@
 /** @file What a legal graph is, as rules. Building keeps them; whatever else writes a graph is checked here. */
 import { HdmError, toHdmError } from '../errors.ts';
 import { namesIn, type Dim } from './dim.ts';
-import { INPUT, WEIGHT, formatType, type Graph, type Tensor } from './graph.ts';
+import { INPUT, VARIABLE, WEIGHT, formatType, type Graph, type Tensor } from './graph.ts';
 
 /** Throws `internal` with the first node that breaks a rule, and the rule. */
 export function verifyGraph(graph: Graph): void {
@@ -32,6 +32,8 @@ const NODE_RULES: Readonly<Record<string, NodeRule>> = {
 const NAMED = [
   { kind: 'input', list: 'inputs', isKind: ({ op }: Tensor) => op === INPUT },
   { kind: 'weight', list: 'weights', isKind: ({ op }: Tensor) => op === WEIGHT },
+  { kind: 'variable', list: 'variables', isKind: ({ op }: Tensor) => op === VARIABLE },
+  { kind: 'assignment', list: 'assignments', isKind: () => true },
   { kind: 'output', list: 'outputs', isKind: () => true },
 ] as const;
 

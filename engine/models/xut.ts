@@ -271,7 +271,12 @@ function skipOf(tokens: Tensor, { positions, config }: Surroundings): Other {
 
 // --- a block ----------------------------------------------------------------------------------------------
 
+/** Training may compute a block again in the backward pass instead of keeping what is inside it. */
 function block(weights: Weights, x: Tensor, around: Surroundings, other: Other | undefined): Tensor {
+  return x.graph.checkpoint(() => branches(weights, x, around, other));
+}
+
+function branches(weights: Weights, x: Tensor, around: Surroundings, other: Other | undefined): Tensor {
   let stream = branch('attn', weights, x, around, (n) => selfAttention(weights.at('attn'), n, around));
   if (other) {
     stream = branch('xattn', weights, stream, around, (n) =>

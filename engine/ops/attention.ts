@@ -4,10 +4,11 @@ import { multiplyDims, sameDim, type Dim } from '../graph/dim.ts';
 import { formatType, type Tensor } from '../graph/graph.ts';
 import type { Composite } from '../graph/op.ts';
 import { requireAxes, sameShape, type Shape } from '../graph/shape.ts';
-import { add, cast, like, mul, sub } from './elementwise.ts';
+import { add, cast, exp, like, log, mul, sub } from './elementwise.ts';
 import { matmul, swapLastAxes } from './matmul.ts';
 import { broadcastTo, concat, reshape, slice, split, transpose } from './movement.ts';
 import { softmax } from './normalization.ts';
+import { largest, sum, sumTo } from './reduce.ts';
 
 interface AttentionAttributes {
   readonly scale: number;
@@ -33,12 +34,22 @@ export const ATTENTION: Composite<AttentionAttributes> = {
     return { dtype: q!.dtype, shape: q!.shape };
   },
   compose([q, k, v, bias], { scale }) {
-    const headsFirst = (x: Tensor): Tensor => transpose(x, [0, 2, 1, 3]); // [B, H, T, D]
-    const scaled = mul(headsFirst(q!), like(q!, scale));
-    const products = matmul(scaled, swapLastAxes(headsFirst(k!))); // [B, H, T, S]
-    const scores = bias ? add(cast(products, 'f32'), cast(bias, 'f32')) : products;
-    const mixed = matmul(cast(softmax(scores), v!.dtype), headsFirst(v!));
-    return transpose(mixed, [0, 2, 1, 3]);
+    const shares = softmax(scores(q!, k!, scale, bias)); // [B, H, T, S]
+    return headsLast(matmul(cast(shares, v!.dtype), headsFirst(v!)));
+  },
+  // Three ops of their own, so that a runtime can compute them without the T x S matrix in memory.
+  gradient(g, y, { scale }) {
+    const [q, k, v, bias] = y.inputs as [Tensor, Tensor, Tensor, Tensor?];
+    const { graph } = y;
+    const masked = bias ? [bias] : [];
+    const sums = graph.add(ATTENTION_SUMS, [q, k, ...masked], { scale });
+    const known = [q, k, v, y, g, sums, ...masked];
+    const toBoth = graph.add(ATTENTION_TO_KEYS_AND_VALUES, known, { scale });
+    const [toK, toV] = split(toBoth, 0, 2).map((part) => reshape(part, k.shape));
+    const gradients = [graph.add(ATTENTION_TO_QUERIES, known, { scale }), toK, toV];
+    if (!bias) return gradients;
+    const { toScores } = backward(known as Backward, scale);
+    return [...gradients, cast(sumTo(toScores, bias.shape), bias.dtype)];
   },
   onnx(emit, [q, k, v, bias], node, { scale }) {
     const [heads, width] = node.shape.slice(2) as [number, number];
@@ -52,6 +63,90 @@ export const ATTENTION: Composite<AttentionAttributes> = {
     return emit.node('Reshape', [result, emit.shape(node.shape)]);
   },
 };
+
+export const ATTENTION_SUMS: Composite<AttentionAttributes> = {
+  name: 'attentionSums',
+  infer([q, k]) {
+    const [batch, queries, heads] = q!.shape as [Dim, Dim, Dim];
+    if (q!.dtype !== k!.dtype) throw notOfOneKind('attentionSums', [q!, k!]);
+    return { dtype: 'f32', shape: [batch, heads, queries] };
+  },
+  compose([q, k, bias], { scale }) {
+    const wide = cast(scores(q!, k!, scale, bias), 'f32');
+    const top = largest(wide, [-1]);
+    const sums = add(log(sum(exp(sub(wide, top)), [-1])), top);
+    return reshape(sums, sums.shape.slice(0, 3));
+  },
+};
+
+/** q, k, v, the result of attention, the gradient of it, `attentionSums`, and the bias if there is one. */
+type Backward = [q: Tensor, k: Tensor, v: Tensor, y: Tensor, g: Tensor, sums: Tensor, bias?: Tensor];
+
+export const ATTENTION_TO_QUERIES: Composite<AttentionAttributes> = {
+  name: 'attentionToQueries',
+  infer([q, ...others]) {
+    if (others.slice(0, 4).some(({ dtype }) => dtype !== q!.dtype)) {
+      throw notOfOneKind('attentionToQueries', [q!, ...others]);
+    }
+    return { dtype: q!.dtype, shape: q!.shape };
+  },
+  compose(known, { scale }) {
+    const [q, k] = known as Backward;
+    const { toScores } = backward(known as Backward, scale);
+    const mixed = matmul(cast(toScores, q.dtype), headsFirst(k));
+    return headsLast(mul(mixed, like(mixed, scale)));
+  },
+};
+
+/** Gradients of keys and values, one after the other on a leading axis: [2, B, S, H, D]. */
+export const ATTENTION_TO_KEYS_AND_VALUES: Composite<AttentionAttributes> = {
+  name: 'attentionToKeysAndValues',
+  infer([q, k, ...others]) {
+    if (others.slice(0, 3).some(({ dtype }) => dtype !== q!.dtype)) {
+      throw notOfOneKind('attentionToKeysAndValues', [q!, k!, ...others]);
+    }
+    return { dtype: k!.dtype, shape: [2, ...k!.shape] };
+  },
+  compose(known, { scale }) {
+    const [q, , , , g] = known as Backward;
+    const { shares, toScores } = backward(known as Backward, scale);
+    const scaled = mul(headsFirst(q), like(q, scale));
+    const toK = headsLast(matmul(swapLastAxes(cast(toScores, q.dtype)), scaled));
+    const toV = headsLast(matmul(swapLastAxes(cast(shares, g.dtype)), headsFirst(g)));
+    return concat(
+      [toK, toV].map((part) => reshape(part, [1, ...part.shape])),
+      0,
+    );
+  },
+};
+
+/** scale · q kᵀ + bias [B, H, T, S]. */
+function scores(q: Tensor, k: Tensor, scale: number, bias: Tensor | undefined): Tensor {
+  const scaled = mul(headsFirst(q), like(q, scale));
+  const products = matmul(scaled, swapLastAxes(headsFirst(k)));
+  return bias ? add(cast(products, 'f32'), cast(bias, 'f32')) : products;
+}
+
+/** P = softmax(scores), and P (g vᵀ - Σ g y): the gradient of the scores (Dao et al. 2022, appendix B). */
+function backward([q, k, v, y, g, , bias]: Backward, scale: number): { shares: Tensor; toScores: Tensor } {
+  const shares = cast(softmax(scores(q, k, scale, bias)), 'f32');
+  const toShares = cast(matmul(headsFirst(g), swapLastAxes(headsFirst(v))), 'f32');
+  const rows = sum(mul(cast(headsFirst(g), 'f32'), cast(headsFirst(y), 'f32')), [-1]);
+  return { shares, toScores: mul(shares, sub(toShares, rows)) };
+}
+
+function headsFirst(x: Tensor): Tensor {
+  return transpose(x, [0, 2, 1, 3]); // [B, H, T, D]
+}
+
+function headsLast(x: Tensor): Tensor {
+  return transpose(x, [0, 2, 1, 3]); // [B, T, H, D]
+}
+
+function notOfOneKind(op: string, operands: readonly Tensor[]): HdmError {
+  const problem = `expected operands of one format, got ${operands.map(formatType).join(', ')}`;
+  return new HdmError('bad-shape', op, problem, 'Cast first');
+}
 
 /**
  * softmax(scale · q kᵀ + bias) v for q [B, T, H, D], k and v [B, S, H, D], bias [B or 1, H or 1, T, S].

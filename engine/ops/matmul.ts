@@ -75,6 +75,14 @@ export const LINEAR: Composite<null> = {
     const shape = [...x!.shape.slice(0, -1), weight!.shape[0]!];
     return reshape(bias ? add(product, bias) : product, shape);
   },
+  // Both products in the order of the weight, so that nothing has to be transposed afterwards.
+  gradient(g, node) {
+    const [x, weight, bias] = node.inputs as [Tensor, Tensor, Tensor?];
+    const [flatG, flatX] = [flatten(g), flatten(x)];
+    const toX = reshape(matmul(flatG, weight), x.shape);
+    const toWeight = matmul(swapLastAxes(flatG), flatX);
+    return bias ? [toX, toWeight, sumTo(flatG, bias.shape)] : [toX, toWeight];
+  },
   // Gemm packs its constant matrix once and adds the bias while the result is in registers.
   onnx(emit, [x, ...weights], node) {
     const [input, weight] = node.inputs as [Tensor, Tensor];

@@ -3,7 +3,7 @@ import { HdmError } from '../errors.ts';
 import { addDims, evaluateDim, sameDim, subtractDims, type Dim } from '../graph/dim.ts';
 import { DTYPES, type DType } from '../graph/dtype.ts';
 import { WEIGHT, formatType, type Graph, type NamedType, type Tensor } from '../graph/graph.ts';
-import type { Primitive } from '../graph/op.ts';
+import type { Op, Primitive } from '../graph/op.ts';
 import {
   broadcastShapes,
   elements,
@@ -67,8 +67,12 @@ export const TRANSPOSE: Primitive<{ readonly order: readonly number[] }> = {
   onnx: (emit, inputs, _node, { order }) => emit.node('Transpose', inputs, { perm: order }),
 };
 
-/** Reorders axes: axis i of the result is axis `order[i]` of `x`. */
+/** Reorders axes: axis i of the result is axis `order[i]` of `x`. There and back again is `x` itself. */
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
+  if (x.op === (TRANSPOSE as Op)) {
+    const before = (x.attributes as { order: readonly number[] }).order;
+    if (order.every((axis, position) => before[axis] === position)) return x.inputs[0]!;
+  }
   return x.graph.add(TRANSPOSE, [x], { order });
 }
 
@@ -161,7 +165,7 @@ export function split(x: Tensor, axis: number, parts: number): Tensor[] {
   return Array.from({ length: parts }, (_, part) => slice(x, index, part * length, length));
 }
 
-interface PadAttributes {
+export interface PadAttributes {
   readonly axis: number;
   readonly before: Dim;
   readonly after: Dim;

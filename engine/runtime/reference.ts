@@ -7,7 +7,7 @@ import { isComposite, type Primitive, type ReferenceValue } from '../graph/op.ts
 import { bindSizes } from './bind.ts';
 import type { Values } from './runtime.ts';
 
-/** Values of the outputs of `graph` in float64. */
+/** Values of the outputs of `graph` in float64; `weights` holds those of the variables, too. */
 export function evaluateGraph(
   graph: Graph,
   inputs: Values,
@@ -18,6 +18,7 @@ export function evaluateGraph(
   const given = new Map<Tensor, TensorData>();
   for (const [name, tensor] of expanded.inputs) given.set(tensor, inputs[name]!);
   for (const [name, tensor] of expanded.weights) given.set(tensor, weights[name] ?? missing(name));
+  for (const [name, tensor] of expanded.variables) given.set(tensor, weights[name] ?? missing(name));
   const values: ReferenceValue[] = [];
   for (const node of expanded.nodes) {
     const shape = evaluateShape(node.shape, sizes);

@@ -15,6 +15,20 @@ export type WeightSources = ReadonlyMap<string, WeightSource>;
 
 export type Values = Readonly<Record<string, TensorData>>;
 
+/**
+ * Named tensors that stay on the device from run to run. Programs that are compiled with the same variables share
+ * them: one trains what another draws with.
+ */
+export interface Variables {
+  /** Sets a value, new or instead of the one that was there. */
+  write(name: string, value: TensorData): Promise<void>;
+  /** Throws `internal` for a name that was never written. */
+  read(name: string): Promise<TensorData>;
+  /** The names that were written, in that order. */
+  names(): string[];
+  dispose(): Promise<void>;
+}
+
 /** A graph made ready for a device. Sizes may differ from run to run; weights stay where they are. */
 export interface Program {
   /** Runs once. Throws `bad-shape` when an input does not fit, `device` when the device fails. */
@@ -28,5 +42,7 @@ export interface Runtime {
   readonly device: string;
   /** The format in which this device computes best. */
   readonly precision: FloatDType;
-  compile(graph: Graph, weights: WeightSources): Promise<Program>;
+  /** `variables` must hold those of the graph, with its types, when the program runs; assignments change them. */
+  compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program>;
+  createVariables(): Variables;
 }

@@ -26,6 +26,7 @@ export interface OnnxEmitter {
   /** Nothing happens when the formats are the same. */
   cast(name: string, from: DType, to: DType): string;
   input(name: string, dtype: DType, shape: Shape): string;
+  variable(name: string, dtype: DType, shape: Shape): string;
   /** A weight, or some of its rows. */
   weight(name: string, rows?: { readonly start: number; readonly length: number }): string;
 }

@@ -47,12 +47,26 @@ export function lowerToOnnx(
     names.set(node, (node.op as Primitive).onnx(lowering, inputs, node, node.attributes));
   }
   for (const [name, tensor] of expanded.outputs) lowering.output(name, names.get(tensor)!, tensor);
+  for (const [name, tensor] of expanded.assignments) {
+    lowering.output(nextOf(name), names.get(tensor)!, tensor);
+  }
   return lowering.finish();
+}
+
+/** ONNX Runtime knows a variable as an input, and what it becomes as an output. */
+export function variableInput(name: string): string {
+  return `variable ${name}`;
+}
+
+export function nextOf(name: string): string {
+  return `next ${name}`;
 }
 
 /** The nodes that the outputs need, and every input (it may be given all the same). */
 function reachable(graph: Graph): Tensor[] {
-  const needed = new Set<Tensor>([...graph.outputs.values(), ...graph.inputs.values()]);
+  const needed = new Set<Tensor>(
+    [graph.outputs, graph.assignments, graph.inputs, graph.variables].flatMap((list) => [...list.values()]),
+  );
   for (const node of graph.nodes.toReversed()) {
     if (needed.has(node)) node.inputs.forEach((input) => needed.add(input));
   }
@@ -131,6 +145,10 @@ class Lowering implements OnnxEmitter {
   input(name: string, dtype: DType, shape: Shape): string {
     this.#inputs.push(valueInfo(name, atBorder(dtype), shape));
     return this.cast(name, atBorder(dtype), dtype);
+  }
+
+  variable(name: string, dtype: DType, shape: Shape): string {
+    return this.input(variableInput(name), dtype, shape);
   }
 
   output(name: string, value: string, { dtype, shape }: Tensor): void {

@@ -3,11 +3,11 @@ import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { HdmError } from '../../errors.ts';
 import { convert, DTYPES, type DType, type FloatDType, type TensorData } from '../../graph/dtype.ts';
-import type { Graph, Tensor as GraphTensor } from '../../graph/graph.ts';
+import type { Graph } from '../../graph/graph.ts';
 import type { Composite } from '../../graph/op.ts';
 import { bindSizes } from '../bind.ts';
-import type { Program, Runtime, Values, WeightSources } from '../runtime.ts';
-import { atBorder, lowerToOnnx } from './lower.ts';
+import type { Program, Runtime, Values, Variables, WeightSources } from '../runtime.ts';
+import { atBorder, lowerToOnnx, nextOf, variableInput } from './lower.ts';
 
 export type OnnxProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
 
@@ -48,15 +48,53 @@ export function onnxRuntime(
   return {
     device: provider,
     precision,
-    async compile(graph: Graph, weights: WeightSources): Promise<Program> {
+    async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {
+      const held = tensorsOf(graph, variables);
       const model = lowerToOnnx(graph, weights, { fuses, holdsHalf });
       const session = await createSession(model.bytes, provider, model.folder);
       return {
-        run: (inputs) => runSession(session, graph, inputs, provider),
+        run: (inputs) => runSession(session, graph, inputs, held, provider),
         dispose: () => session.release(),
       };
     },
+    createVariables: () => new OnnxVariables(),
   };
+}
+
+/** Variables as ONNX Runtime's tensors: a run takes them as inputs, and what it assigns replaces them. */
+class OnnxVariables implements Variables {
+  readonly tensors = new Map<string, ort.Tensor>();
+
+  write(name: string, value: TensorData): Promise<void> {
+    this.tensors.set(name, toOrt({ ...value, data: value.data.slice() }));
+    return Promise.resolve();
+  }
+
+  read(name: string): Promise<TensorData> {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw unwritten(name);
+    const { shape, data, dtype } = fromOrt(tensor);
+    return Promise.resolve({ dtype, shape, data: data.slice() });
+  }
+
+  names(): string[] {
+    return [...this.tensors.keys()];
+  }
+
+  dispose(): Promise<void> {
+    this.tensors.clear();
+    return Promise.resolve();
+  }
+}
+
+function tensorsOf(graph: Graph, variables: Variables | undefined): Map<string, ort.Tensor> {
+  if (graph.variables.size === 0) return new Map();
+  if (variables instanceof OnnxVariables) return variables.tensors;
+  throw new HdmError('internal', 'onnx runtime', 'a graph with variables was compiled without its own');
+}
+
+function unwritten(name: string): HdmError {
+  return new HdmError('internal', `variable "${name}"`, 'it is used before it was written');
 }
 
 async function createSession(
@@ -82,16 +120,25 @@ async function runSession(
   session: ort.InferenceSession,
   graph: Graph,
   inputs: Values,
+  held: Map<string, ort.Tensor>,
   provider: OnnxProvider,
 ): Promise<Values> {
   bindSizes(graph, inputs);
   const feeds = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toOrt(value)]));
+  for (const name of graph.variables.keys()) {
+    feeds[variableInput(name)] = held.get(name) ?? raise(unwritten(name));
+  }
   const results = await session.run(feeds).catch((error: unknown) => {
     throw deviceError(provider, error);
   });
+  for (const name of graph.assignments.keys()) held.set(name, results[nextOf(name)]!);
   return Object.fromEntries(
-    [...graph.outputs].map(([name, tensor]) => [name, fromOrt(results[name]!, tensor)] as const),
+    [...graph.outputs].map(([name, { dtype }]) => [name, convert(fromOrt(results[name]!), dtype)] as const),
   );
+}
+
+function raise(error: Error): never {
+  throw error;
 }
 
 function toOrt(value: TensorData): ort.Tensor {
@@ -99,14 +146,11 @@ function toOrt(value: TensorData): ort.Tensor {
   return new ort.Tensor(ORT_TYPES[dtype as BorderDType], data as never, shape);
 }
 
-function fromOrt(tensor: ort.Tensor, { dtype }: GraphTensor): TensorData {
-  const border = atBorder(dtype);
-  if (tensor.type !== ORT_TYPES[border as BorderDType]) {
-    throw new HdmError('internal', 'onnx runtime', `expected a result of ${border}, got ${tensor.type}`);
-  }
+function fromOrt(tensor: ort.Tensor): TensorData {
+  const dtype = (Object.keys(ORT_TYPES) as BorderDType[]).find((name) => ORT_TYPES[name] === tensor.type);
+  if (!dtype) throw new HdmError('internal', 'onnx runtime', `a result of the unknown type ${tensor.type}`);
   const { buffer, byteOffset, length } = tensor.data as Uint8Array<ArrayBuffer>;
-  const data = new DTYPES[border].array(buffer, byteOffset, length);
-  return convert({ dtype: border, shape: tensor.dims, data }, dtype);
+  return { dtype, shape: tensor.dims, data: new DTYPES[dtype].array(buffer, byteOffset, length) };
 }
 
 const OTHERWISE = {

@@ -12,7 +12,21 @@ import {
   transpose,
   zeros,
 } from '../../../engine/ops/movement.ts';
-import { b, EXACT, example, float, h, integer, l, w, type Build, type Case, type Input } from './case.ts';
+import { after } from '../../../engine/ops/order.ts';
+import {
+  b,
+  EXACT,
+  example,
+  float,
+  given,
+  h,
+  integer,
+  l,
+  w,
+  type Build,
+  type Case,
+  type Input,
+} from './case.ts';
 
 const twiceH = multiplyDims(h, 2);
 const pixels = multiplyDims(h, w);
@@ -82,6 +96,13 @@ const SIZE_CASES = [
   moved('dimension', 'known beforehand', [float([3])], (x) => dimension(x.graph, 7)),
 ];
 
+const ORDER_CASES = [
+  moved('after', 'another value', [float([2, 3]), float([b, l])], (x, first) => after(x, first)),
+  moved('after', 'a number that is none', [float([2, 3]), given('f32', [2], [NaN, Infinity])], (x, first) =>
+    after(x, first),
+  ),
+];
+
 export const MOVEMENT_CASES: readonly Case[] = [
   ...RESHAPE_CASES,
   ...TRANSPOSE_CASES,
@@ -90,6 +111,7 @@ export const MOVEMENT_CASES: readonly Case[] = [
   ...PAD_CASES,
   ...CONCAT_CASES,
   ...SIZE_CASES,
+  ...ORDER_CASES,
 ];
 
 function moved(of: string, name: string, inputs: readonly Input[], build: Build): Case {

@@ -1,9 +1,17 @@
 import { multiplyDims } from '../../../engine/graph/dim.ts';
 import type { Tensor } from '../../../engine/graph/graph.ts';
-import { attention, repeatHeads, rotate } from '../../../engine/ops/attention.ts';
-import { conv2d, upsample } from '../../../engine/ops/convolution.ts';
+import {
+  attention,
+  ATTENTION_SUMS,
+  ATTENTION_TO_KEYS_AND_VALUES,
+  ATTENTION_TO_QUERIES,
+  repeatHeads,
+  rotate,
+} from '../../../engine/ops/attention.ts';
+import { conv2d, convolutionWeights, convolveBack, upsample } from '../../../engine/ops/convolution.ts';
 import { cos, like, mul, sin } from '../../../engine/ops/elementwise.ts';
 import { groupNorm, layerNorm, rmsNorm, softmax } from '../../../engine/ops/normalization.ts';
+import type { Composite } from '../../../engine/graph/op.ts';
 import type { Shape } from '../../../engine/graph/shape.ts';
 import { b, example, EXACT, float, given, h, l, w, type Case, type Input } from './case.ts';
 
@@ -49,6 +57,31 @@ const ATTENTION_CASES = [
   example('attention', 'of more query heads than key heads', [float([b, h, 6, 4]), float(KEYS)], (q, kv) =>
     attention(q, repeatHeads(kv, 3), repeatHeads(kv, 3), 0.5),
   ),
+  ...[[], [float([b, 1, h, l])]].flatMap((bias) => {
+    const name = bias.length > 0 ? 'with a bias' : 'without a bias';
+    const inputs = [QUERIES, KEYS, KEYS, QUERIES].map((shape) => float(shape));
+    const backward = (op: Composite<{ scale: number }>): Case =>
+      example(op.name, name, [...inputs, ...bias], (q, keys, values, g, mask?: Tensor) => {
+        const masked = mask ? [mask] : [];
+        const y = attention(q, keys, values, 0.5, mask);
+        const sums = q.graph.add(ATTENTION_SUMS, [q, keys, ...masked], { scale: 0.5 });
+        return q.graph.add(op, [q, keys, values, y, g, sums, ...masked], { scale: 0.5 });
+      });
+    return [
+      example(
+        'attentionSums',
+        name,
+        [float(QUERIES), float(KEYS), ...bias],
+        (q, keys, mask?: Tensor) =>
+          q.graph.add(ATTENTION_SUMS, mask ? [q, keys, mask] : [q, keys], { scale: 0.5 }),
+        {
+          noGradient: 'only gradients are made with it',
+        },
+      ),
+      backward(ATTENTION_TO_QUERIES),
+      backward(ATTENTION_TO_KEYS_AND_VALUES),
+    ];
+  }),
   example('repeatHeads', 'three times', [float(KEYS)], (x) => repeatHeads(x, 3), EXACT),
   example('repeatHeads', 'once', [float(KEYS)], (x) => repeatHeads(mul(x, like(x, 2)), 1), EXACT),
 ];
@@ -80,6 +113,21 @@ const PICTURE_CASES = [
     2,
     [0, 1],
   ),
+  ...[1, 2].flatMap((stride) => [
+    example(
+      'conv2dBack',
+      `with stride ${stride}`,
+      [float([2, 3, 4 / stride, 6 / stride]), float([3, 2, 3, 3])],
+      (g, weight) =>
+        convolveBack(g, weight, [2, 2, 4, 6], { stride, padding: stride === 1 ? [1, 1] : [0, 1] }),
+    ),
+    example(
+      'conv2dWeights',
+      `with stride ${stride}`,
+      [float([2, 2, 4, 6]), float([2, 3, 4 / stride, 6 / stride])],
+      (x, g) => convolutionWeights(x, g, [3, 2, 3, 3], { stride, padding: stride === 1 ? [1, 1] : [0, 1] }),
+    ),
+  ]),
   example('upsample', 'of odd sizes', [float([1, 2, 3, 1])], upsample, EXACT),
   example('upsample', 'of named sizes', [float([b, 2, h, w])], upsample, EXACT),
 ];
@@ -114,7 +162,5 @@ function convolved(
   const inputs = [float(x), float(kernel), float(kernel.slice(0, 1))];
   const build = (image: Tensor, weight: Tensor, bias: Tensor): Tensor =>
     conv2d(image, weight, bias, { stride, padding });
-  return example('conv2d', name, inputs, build, {
-    noGradient: 'nothing that is trained has a convolution yet',
-  });
+  return example('conv2d', name, inputs, build);
 }
