@@ -30,7 +30,7 @@ const LAYERS = {
   'engine/image': ['engine/errors.ts', 'engine/graph', 'engine/sampling'],
   'engine/pipeline': DRAWING,
   'engine/training': PROGRAM,
-  'engine/golden': PROGRAM,
+  'engine/golden': [...PROGRAM, 'engine/training'],
   'engine/cli': [...PROGRAM, 'engine/training', 'engine/golden', 'package.json'], // package.json: the version
   'engine/cli.ts': ['engine', 'package.json'],
   'electron/contract.ts': ['engine/errors.ts', 'type:engine'], // the browser loads it: no engine comes along
