@@ -58,7 +58,7 @@ function thumbnail(pixels: Pixels, side: number): Promise<Buffer> {
 
 /** A text in lines, as a picture of the same size for every text. */
 function textPicture(text: string, width: number): Promise<Buffer> {
-  const perLine = Math.floor(width / (FONT_PX * 0.53));
+  const perLine = Math.floor(width / (FONT_PX * 0.56));
   const lines = wrap(text.slice(0, MOST_CHARACTERS) || '(no caption)', perLine).slice(0, LINES);
   const spans = lines.map(
     (line, i) => `<text x="0" y="${(i + 1) * FONT_PX * LINE_HEIGHT}">${escaped(line)}</text>`,

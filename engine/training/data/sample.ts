@@ -40,14 +40,17 @@ export async function makeSample(task: SampleTask): Promise<Sample> {
   };
 }
 
+/** -1..1 for each byte. */
+const VALUES = Float32Array.from({ length: 256 }, (_, byte) => byte / 127.5 - 1);
+
 /** Bytes [height, width, 3] as numbers [3, height, width] from -1 to 1. */
 export function toPlanes(data: Uint8Array): Float32Array<ArrayBuffer> {
   const plane = data.length / 3;
   const planes = new Float32Array(data.length);
   for (let i = 0, at = 0; i < plane; i++) {
-    planes[i] = data[at++]! / 127.5 - 1;
-    planes[plane + i] = data[at++]! / 127.5 - 1;
-    planes[2 * plane + i] = data[at++]! / 127.5 - 1;
+    planes[i] = VALUES[data[at++]!]!;
+    planes[plane + i] = VALUES[data[at++]!]!;
+    planes[2 * plane + i] = VALUES[data[at++]!]!;
   }
   return planes;
 }

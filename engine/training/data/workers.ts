@@ -35,13 +35,13 @@ export function openSampleMakers(count: number): SampleMakers {
     worker.on('message', settle);
     worker.on('error', (error: Error) => fail(worker, error));
     worker.on('exit', () => fail(worker, new Error('the thread ended')));
-    worker.unref(); // an open loader does not keep a finished program from ending
     return worker;
   }
 
   function settle(answer: Answer): void {
     const asked = waiting.get(answer.id);
     waiting.delete(answer.id);
+    if (waiting.size === 0) workers.forEach((worker) => worker.unref());
     if ('sample' in answer) asked?.resolve(answer.sample);
     else asked?.reject(new ForeignError(answer.error));
   }
@@ -60,6 +60,8 @@ export function openSampleMakers(count: number): SampleMakers {
   }
 
   const workers = Array.from({ length: count }, open);
+  // A thread keeps the program from ending only while somebody waits for it.
+  workers.forEach((worker) => worker.unref());
   return {
     make(task) {
       if (isClosed) return Promise.reject(new HdmError('cancelled', 'data loader', 'it is closed'));
@@ -67,6 +69,7 @@ export function openSampleMakers(count: number): SampleMakers {
       const worker = workers[id % workers.length]!;
       return new Promise((resolve, reject) => {
         waiting.set(id, { worker, resolve, reject });
+        worker.ref();
         worker.postMessage({ id, task } satisfies Request);
       });
     },

@@ -3,8 +3,8 @@ import { COLORS, mix, type Rgb } from './colors.ts';
 import { landscapeColors, type Background, type Box } from './scene.ts';
 import { bands, circle, dots, type Part } from './shapes.ts';
 
-/** A colour at a place. */
-export type Paint = (x: number, y: number) => Rgb;
+/** The colour of a row. */
+export type Paint = (y: number) => Rgb;
 
 const STRIPE = 0.1;
 const DOT_SPACING = 0.17;
@@ -19,16 +19,16 @@ interface Whole {
   readonly height: number;
 }
 
-/** What every pixel begins with. */
+/** What every row begins with. */
 export function backgroundPaint(background: Background, { height }: Whole): Paint {
   if (background.kind === 'landscape') {
     const [top, horizon] = landscapeColors(background.ground, background.daytime);
-    return (_, y) => mix(top, horizon, Math.min(1, y / height / background.horizon));
+    return (y) => mix(top, horizon, Math.min(1, y / height / background.horizon));
   }
   const first: Rgb = COLORS[background.color];
   if (background.kind !== 'gradient') return () => first;
   const second = COLORS[background.second];
-  return (_, y) => mix(first, second, y / height);
+  return (y) => mix(first, second, y / height);
 }
 
 /** What lies on it, back to front. */

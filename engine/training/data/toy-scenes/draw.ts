@@ -6,7 +6,7 @@
 import type { Pixels, View } from '../../../image/pixels.ts';
 import { backgroundPaint, backgroundParts, type Paint } from './backgrounds.ts';
 import type { Rgb } from './colors.ts';
-import { extent, type Scene, type SceneObject } from './scene.ts';
+import { extent, type Box, type Scene, type SceneObject } from './scene.ts';
 import type { Part } from './shapes.ts';
 import { partsOf } from './things.ts';
 
@@ -18,6 +18,10 @@ interface Canvas {
   readonly originX: number;
   readonly originY: number;
 }
+
+/** Pixels of a block's side, and how far its corners are from its middle, with half a pixel of edge. */
+const BLOCK = 8;
+const FAR_FROM_EDGE = (BLOCK / 2) * Math.SQRT2 + 0.5;
 
 /** The scene, or a part of it, as 8-bit sRGB. A view of another ratio than the scene's is stretched. */
 export function drawScene(scene: Scene, view: View): Pixels {
@@ -43,44 +47,67 @@ function drawObject(canvas: Canvas, object: SceneObject): void {
   for (const part of partsOf(object)) drawPart(canvas, part, object.x, object.y, size);
 }
 
-function fill(
-  { pixels: { width, height, data }, scaleX, scaleY, originX, originY }: Canvas,
-  paint: Paint,
-): void {
-  for (let row = 0, at = 0; row < height; row++) {
-    const y = originY + (row + 0.5) / scaleY;
-    for (let column = 0; column < width; column++, at += 3) {
-      const color = paint(originX + (column + 0.5) / scaleX, y);
-      data[at] = color[0] + 0.5;
-      data[at + 1] = color[1] + 0.5;
-      data[at + 2] = color[2] + 0.5;
+function fill({ pixels: { width, height, data }, scaleY, originY }: Canvas, paint: Paint): void {
+  for (let row = 0; row < height; row++) {
+    const color = paint(originY + (row + 0.5) / scaleY).map(Math.round);
+    const start = row * width * 3;
+    data.set(color, start);
+    for (let filled = 3; filled < width * 3; filled *= 2) {
+      const end = start + Math.min(filled, width * 3 - filled); // the row so far, once more
+      data.copyWithin(start + filled, start, end);
     }
   }
 }
 
 /** A part in coordinates of a thing: its middle is at (x, y) of the scene, its size is the unit. */
-function drawPart(canvas: Canvas, { box, distance, color }: Part, x: number, y: number, size: number): void {
+function drawPart(canvas: Canvas, part: Part, x: number, y: number, size: number): void {
   const { pixels, scaleX, scaleY, originX, originY } = canvas;
+  const { left, top, right, bottom } = part.box;
   const toColumn = (place: number) => (x + place * size - originX) * scaleX;
   const toRow = (place: number) => (y + place * size - originY) * scaleY;
-  const firstColumn = Math.max(0, Math.floor(toColumn(box.left)) - 1);
-  const firstRow = Math.max(0, Math.floor(toRow(box.top)) - 1);
-  const endColumn = Math.min(pixels.width, Math.ceil(toColumn(box.right)) + 1);
-  const endRow = Math.min(pixels.height, Math.ceil(toRow(box.bottom)) + 1);
+  const first = {
+    column: Math.max(0, Math.floor(toColumn(left)) - 1),
+    row: Math.max(0, Math.floor(toRow(top)) - 1),
+  };
+  const endColumn = Math.min(pixels.width, Math.ceil(toColumn(right)) + 1);
+  const endRow = Math.min(pixels.height, Math.ceil(toRow(bottom)) + 1);
   const pixelsPerUnit = size * Math.min(scaleX, scaleY);
-  for (let row = firstRow; row < endRow; row++) {
-    const partY = (originY + (row + 0.5) / scaleY - y) / size;
-    for (let column = firstColumn; column < endColumn; column++) {
-      const partX = (originX + (column + 0.5) / scaleX - x) / size;
-      const coverage = 0.5 - distance(partX, partY) * pixelsPerUnit;
+  /** Distance in pixels of a point given in pixels. */
+  const distance = (column: number, row: number) =>
+    pixelsPerUnit *
+    part.distance((originX + column / scaleX - x) / size, (originY + row / scaleY - y) / size);
+  for (let row = first.row; row < endRow; row += BLOCK) {
+    for (let column = first.column; column < endColumn; column += BLOCK) {
+      const block = {
+        left: column,
+        top: row,
+        right: Math.min(column + BLOCK, endColumn),
+        bottom: Math.min(row + BLOCK, endRow),
+      };
+      drawBlock(pixels, block, distance, part.color);
+    }
+  }
+}
+
+/**
+ * The pixels of a block. A distance changes by at most one from a pixel to the next, so the middle of a block that
+ * is far from every edge tells for all of it.
+ */
+function drawBlock(pixels: Pixels, block: Box, distance: Part['distance'], color: Rgb): void {
+  const middle = distance(block.left + BLOCK / 2, block.top + BLOCK / 2);
+  if (middle > FAR_FROM_EDGE) return;
+  const isInside = middle < -FAR_FROM_EDGE;
+  for (let row = block.top; row < block.bottom; row++) {
+    for (let column = block.left; column < block.right; column++) {
+      const coverage = isInside ? 1 : 0.5 - distance(column + 0.5, row + 0.5);
       if (coverage > 0) blend(pixels.data, (row * pixels.width + column) * 3, color, Math.min(1, coverage));
     }
   }
 }
 
 function blend(data: Uint8Array, at: number, color: Rgb, coverage: number): void {
-  for (let i = 0; i < 3; i++) {
-    const below = data[at + i]!;
-    data[at + i] = below + (color[i]! - below) * coverage + 0.5;
-  }
+  const rest = 1 - coverage;
+  data[at] = color[0] * coverage + data[at]! * rest + 0.5;
+  data[at + 1] = color[1] * coverage + data[at + 1]! * rest + 0.5;
+  data[at + 2] = color[2] * coverage + data[at + 2]! * rest + 0.5;
 }

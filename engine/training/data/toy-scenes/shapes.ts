@@ -74,6 +74,23 @@ export function curve(point: (t: number) => Point, corners = 40): Shape {
   return polygon(Array.from({ length: corners }, (_, i) => point(i / corners)));
 }
 
+/**
+ * The edge of a shape as a polygon, seen from (x, y): unlike a union it knows how far away its edge is on the inside,
+ * too. Every point of the edge must be visible from there, and nearer than 1.
+ */
+export function traced(shape: Shape, [x, y]: Point, corners = 72): Shape {
+  return curve((t) => {
+    const [dx, dy] = [Math.cos(2 * Math.PI * t), Math.sin(2 * Math.PI * t)];
+    let [inside, outside] = [0, 1];
+    for (let i = 0; i < 20; i++) {
+      const middle = (inside + outside) / 2;
+      if (shape.distance(x + middle * dx, y + middle * dy) < 0) inside = middle;
+      else outside = middle;
+    }
+    return [x + inside * dx, y + inside * dy];
+  }, corners);
+}
+
 export function ellipse(x: number, y: number, radiusX: number, radiusY: number): Shape {
   return curve((t) => [x + radiusX * Math.cos(2 * Math.PI * t), y + radiusY * Math.sin(2 * Math.PI * t)], 32);
 }

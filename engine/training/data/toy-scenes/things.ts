@@ -11,6 +11,7 @@ import {
   polygon,
   rectangle,
   star,
+  traced,
   union,
   within,
   without,
@@ -75,11 +76,14 @@ const FLAT = {
     return [x / 32, -(y + 2.5) / 32];
   }, 60),
   cross: union(rectangle(-0.5, -0.17, 0.5, 0.17, 0.02), rectangle(-0.17, -0.5, 0.17, 0.5, 0.02)),
-  cloud: union(
-    rectangle(-0.5, -0.02, 0.5, 0.3, 0.16),
-    circle(-0.2, -0.02, 0.2),
-    circle(0.1, -0.07, 0.23),
-    circle(0.3, 0.05, 0.16),
+  cloud: traced(
+    union(
+      rectangle(-0.5, -0.02, 0.5, 0.3, 0.16),
+      circle(-0.2, -0.02, 0.2),
+      circle(0.1, -0.07, 0.23),
+      circle(0.3, 0.05, 0.16),
+    ),
+    [0, 0.1],
   ),
   ring: without(circle(0, 0, 0.5), circle(0, 0, 0.29)),
   moon: without(circle(0.12, 0, 0.5), circle(0.34, -0.04, 0.42)),
@@ -165,10 +169,10 @@ const COMPOSED: Readonly<Record<Exclude<Kind, keyof typeof FLAT>, (color: Rgb) =
     part(circle(-0.31, -0.05, 0.03), DARK),
   ],
   boat: (color) => [
-    part(rectangle(-0.03, -0.47, 0.02, 0.2), TRUNK),
-    part(polygon([[-0.06, -0.44], [-0.06, 0.14], [-0.4, 0.14]]), COLORS.white), // prettier-ignore
-    part(polygon([[0.05, -0.34], [0.05, 0.14], [0.34, 0.14]]), COLORS.white), // prettier-ignore
-    part(polygon([[-0.48, 0.21], [0.48, 0.21], [0.32, 0.45], [-0.32, 0.45]], 0.02), color), // prettier-ignore
+    part(rectangle(-0.03, -0.47, 0.02, 0.14), TRUNK),
+    part(polygon([[-0.06, -0.44], [-0.06, 0.06], [-0.36, 0.06]]), COLORS.white), // prettier-ignore
+    part(polygon([[0.05, -0.36], [0.05, 0.06], [0.3, 0.06]]), COLORS.white), // prettier-ignore
+    part(polygon([[-0.48, 0.13], [0.48, 0.13], [0.32, 0.45], [-0.32, 0.45]], 0.02), color), // prettier-ignore
   ],
 };
 
