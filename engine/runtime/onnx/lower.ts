@@ -3,12 +3,13 @@ import { dirname, basename } from 'node:path';
 import { HdmError } from '../../errors.ts';
 import { factors, formatDim, type Dim } from '../../graph/dim.ts';
 import { DTYPES, i64, isFloat, type DType, type TensorData, type TypedArray } from '../../graph/dtype.ts';
-import { expandGraph, type Graph, type Tensor } from '../../graph/graph.ts';
+import { expandGraph, reachable, type Graph, type Tensor } from '../../graph/graph.ts';
 import { isComposite, type Composite, type Primitive } from '../../graph/op.ts';
 import { count, formatShape, type Shape } from '../../graph/shape.ts';
 import { asMultiple } from '../bind.ts';
 import type { WeightSources } from '../runtime.ts';
 import type { OnnxAttribute, OnnxEmitter } from './emitter.ts';
+import { atBorder } from './tensors.ts';
 import {
   ATTRIBUTE_TYPES,
   encodeModel,
@@ -42,7 +43,10 @@ export function lowerToOnnx(
   const expanded = expandGraph(graph, (op) => op.onnx !== undefined && fuses(op));
   const lowering = new Lowering(expanded, weights, holdsHalf);
   const names = new Map<Tensor, string>();
-  for (const node of reachable(expanded)) {
+  const nodes = reachable(expanded);
+  const left = nodes.find(({ op }) => isComposite(op) && !op.onnx);
+  if (left) throw new HdmError('internal', left.op.name, 'a composite op was left');
+  for (const node of nodes) {
     const inputs = node.inputs.map((input) => names.get(input)!);
     names.set(node, (node.op as Primitive).onnx(lowering, inputs, node, node.attributes));
   }
@@ -60,19 +64,6 @@ export function variableInput(name: string): string {
 
 export function nextOf(name: string): string {
   return `next ${name}`;
-}
-
-/** The nodes that the outputs need, and every input (it may be given all the same). */
-function reachable(graph: Graph): Tensor[] {
-  const needed = new Set<Tensor>(
-    [graph.outputs, graph.assignments, graph.inputs, graph.variables].flatMap((list) => [...list.values()]),
-  );
-  for (const node of graph.nodes.toReversed()) {
-    if (needed.has(node)) node.inputs.forEach((input) => needed.add(input));
-  }
-  const composite = graph.nodes.find((node) => needed.has(node) && isComposite(node.op) && !node.op.onnx);
-  if (composite) throw new HdmError('internal', composite.op.name, 'a composite op was left');
-  return graph.nodes.filter((node) => needed.has(node));
 }
 
 class Lowering implements OnnxEmitter {
@@ -238,11 +229,6 @@ class Lowering implements OnnxEmitter {
   #fresh(): string {
     return `_${this.#counter++}`;
   }
-}
-
-/** Half precision crosses the border between JavaScript and ONNX Runtime as float32. */
-export function atBorder(dtype: DType): DType {
-  return isFloat(dtype) ? 'f32' : dtype;
 }
 
 /** ONNX Runtime reads weights from one folder only; a file elsewhere must be loaded into memory first. */
