@@ -163,7 +163,8 @@ function sayNames(line: Output['line'], what: string, names: readonly string[]):
 async function preview(word: string, options: PreviewOptions, signal: AbortSignal): Promise<void> {
   const { count, size, seed, crop, json = false } = options;
   if (count < 1 || count > MOST_PREVIEWED) {
-    throw new HdmError('bad-usage', 'preview', `the count must be from 1 to ${MOST_PREVIEWED}, got ${count}`);
+    const problem = `the count must be from 1 to ${MOST_PREVIEWED}, got ${count}`;
+    throw new HdmError('bad-usage', 'preview', problem, 'A sheet of some dozens can be looked at');
   }
   const output = openOutput(json);
   const out = placesFor(options.out, 1)(seed);

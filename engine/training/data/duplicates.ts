@@ -80,8 +80,10 @@ function* nearbyPairs(members: readonly number[]): Generator<[number, number]> {
 function isNear(a: PictureHash, b: PictureHash): boolean {
   const differing = countBits(a.bits[0] ^ b.bits[0]) + countBits(a.bits[1] ^ b.bits[1]);
   if (differing > MOST_BITS) return false;
-  const sum = a.colors.reduce((total, value, i) => total + Math.abs(value - b.colors[i]!), 0);
-  return sum <= MOST_COLOR * a.colors.length;
+  const most = MOST_COLOR * a.colors.length;
+  let sum = 0;
+  for (let i = 0; i < a.colors.length && sum <= most; i++) sum += Math.abs(a.colors[i]! - b.colors[i]!);
+  return sum <= most;
 }
 
 function countBits(word: number): number {

@@ -75,10 +75,10 @@ export function openSampleMakers(count: number): SampleMakers {
     },
     async close() {
       isClosed = true;
-      await Promise.all(workers.map(terminated));
       for (const { reject } of waiting.values())
         reject(new HdmError('cancelled', 'data loader', 'it was closed'));
       waiting.clear();
+      await Promise.all(workers.map(terminated));
     },
   };
 }
