@@ -246,6 +246,7 @@ function smallProject(): string {
     'electron/engine/main.ts': '',
     'electron/host/prompts/count-worker.ts': '',
     'engine/runtime/probe.ts': '',
+    'engine/training/data/loader-worker.ts': '',
     'electron/cli.ts':
       'export async function hdmStudio(words: string[]): Promise<number> {\n' +
       '  console.log(JSON.stringify(words));\n  return 3;\n}\n' +

@@ -27,6 +27,8 @@ const WORKER = new URL(WORKER_NAME, import.meta.url);
 export function openSampleMakers(count: number): SampleMakers {
   if (count === 0) return { make: makeSample, close: async () => {} };
   const waiting = new Map<number, Waiting>();
+  /** Each is started with its first task, and anew after it broke. */
+  const workers = new Array<Worker | undefined>(count);
   let nextId = 0;
   let isClosed = false;
 
@@ -38,20 +40,19 @@ export function openSampleMakers(count: number): SampleMakers {
     return worker;
   }
 
+  /** A thread keeps the program from ending only while somebody waits for it. */
   function settle(answer: Answer): void {
     const asked = waiting.get(answer.id);
     waiting.delete(answer.id);
-    if (waiting.size === 0) workers.forEach((worker) => worker.unref());
+    if (waiting.size === 0 && !isClosed) workers.forEach((worker) => worker?.unref());
     if ('sample' in answer) asked?.resolve(answer.sample);
     else asked?.reject(new ForeignError(answer.error));
   }
 
-  /** A thread that broke takes nothing with it but its own tasks; another takes its place. */
+  /** A thread that broke takes nothing with it but its own tasks. */
   function fail(worker: Worker, cause: Error): void {
     const at = workers.indexOf(worker);
-    if (at < 0) return;
-    if (isClosed) workers.splice(at, 1);
-    else workers[at] = open();
+    if (at >= 0) workers[at] = undefined;
     for (const [id, asked] of waiting) {
       if (asked.worker !== worker) continue;
       waiting.delete(id);
@@ -59,14 +60,11 @@ export function openSampleMakers(count: number): SampleMakers {
     }
   }
 
-  const workers = Array.from({ length: count }, open);
-  // A thread keeps the program from ending only while somebody waits for it.
-  workers.forEach((worker) => worker.unref());
   return {
     make(task) {
       if (isClosed) return Promise.reject(new HdmError('cancelled', 'data loader', 'it is closed'));
       const id = nextId++;
-      const worker = workers[id % workers.length]!;
+      const worker = (workers[id % count] ??= open());
       return new Promise((resolve, reject) => {
         waiting.set(id, { worker, resolve, reject });
         worker.ref();
@@ -75,8 +73,8 @@ export function openSampleMakers(count: number): SampleMakers {
     },
     async close() {
       isClosed = true;
-      for (const { reject } of waiting.values())
-        reject(new HdmError('cancelled', 'data loader', 'it was closed'));
+      const closed = new HdmError('cancelled', 'data loader', 'it was closed');
+      for (const { reject } of waiting.values()) reject(closed);
       waiting.clear();
       await Promise.all(workers.map(terminated));
     },
@@ -84,9 +82,9 @@ export function openSampleMakers(count: number): SampleMakers {
 }
 
 /** The program has to live until the thread has ended. */
-function terminated(worker: Worker): Promise<number> {
-  worker.ref();
-  return worker.terminate();
+async function terminated(worker: Worker | undefined): Promise<void> {
+  worker?.ref();
+  await worker?.terminate();
 }
 
 /** An HdmError of another thread: its message is whole already. */
