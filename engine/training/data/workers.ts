@@ -1,21 +1,21 @@
 /** @file Threads that make samples, so that decoding never takes the time of the thread that trains. */
 import { Worker } from 'node:worker_threads';
-import { HdmError, toHdmError, type ErrorCode } from '../../errors.ts';
-import { makeSample, type Sample, type SampleTask } from './sample.ts';
+import { HdmError, toHdmError } from '../../errors.ts';
+import { makeSamples, type Samples, type SampleTask } from './sample.ts';
 
 export type Request = { readonly id: number; readonly task: SampleTask };
-export type Answer =
-  | { readonly id: number; readonly sample: Sample }
-  | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
+export type Answer = { readonly id: number; readonly samples: Samples };
 
 export interface SampleMakers {
-  make(task: SampleTask): Promise<Sample>;
+  /** How many tasks are worked on at once. */
+  readonly count: number;
+  make(task: SampleTask): Promise<Samples>;
   close(): Promise<void>;
 }
 
 interface Waiting {
   readonly worker: Worker;
-  readonly resolve: (sample: Sample) => void;
+  readonly resolve: (samples: Samples) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -25,7 +25,7 @@ const WORKER = new URL(WORKER_NAME, import.meta.url);
 
 /** So many threads, each with the next task that is asked for; 0 works in this thread. */
 export function openSampleMakers(count: number): SampleMakers {
-  if (count === 0) return { make: makeSample, close: async () => {} };
+  if (count === 0) return { count: 1, make: makeSamples, close: async () => {} };
   const waiting = new Map<number, Waiting>();
   /** Each is started with its first task, and anew after it broke. */
   const workers = new Array<Worker | undefined>(count);
@@ -41,12 +41,11 @@ export function openSampleMakers(count: number): SampleMakers {
   }
 
   /** A thread keeps the program from ending only while somebody waits for it. */
-  function settle(answer: Answer): void {
-    const asked = waiting.get(answer.id);
-    waiting.delete(answer.id);
+  function settle({ id, samples }: Answer): void {
+    const asked = waiting.get(id);
+    waiting.delete(id);
     if (waiting.size === 0 && !isClosed) workers.forEach((worker) => worker?.unref());
-    if ('sample' in answer) asked?.resolve(answer.sample);
-    else asked?.reject(new ForeignError(answer.error));
+    asked?.resolve(samples);
   }
 
   /** A thread that broke takes nothing with it but its own tasks. */
@@ -61,6 +60,7 @@ export function openSampleMakers(count: number): SampleMakers {
   }
 
   return {
+    count,
     make(task) {
       if (isClosed) return Promise.reject(new HdmError('cancelled', 'data loader', 'it is closed'));
       const id = nextId++;
@@ -85,12 +85,4 @@ export function openSampleMakers(count: number): SampleMakers {
 async function terminated(worker: Worker | undefined): Promise<void> {
   worker?.ref();
   await worker?.terminate();
-}
-
-/** An HdmError of another thread: its message is whole already. */
-class ForeignError extends HdmError {
-  constructor({ code, message }: { code: ErrorCode; message: string }) {
-    super(code, '', '');
-    this.message = message;
-  }
 }

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readPictureInfo, type View } from '../../../engine/image/pixels.ts';
 import { pictureSize, readPicture, requireLargeEnough } from '../../../engine/training/data/pictures.ts';
-import { makeSample } from '../../../engine/training/data/sample.ts';
+import { makeSamples } from '../../../engine/training/data/sample.ts';
 import { testFolder } from '../../helpers/folder.ts';
 import { png, slope } from './made-up.ts';
 
@@ -98,13 +98,15 @@ describe('a bad picture', () => {
   ];
 
   it.each(cases)('%s is refused', async (_, bytes, says) => {
-    const task = {
-      ...{ name: 'a.png', picture: written('a.png', bytes), size: 64, seed: 0, sample: 0 },
+    const picture = written('a.png', bytes);
+    const { failed } = await makeSamples({
+      slots: [{ name: 'a.png', picture, sample: 0 }],
       crop: { kind: 'shifted-square', size: 64 },
       grid: { positions: 'bounding_box', latentScale: 8 },
-    } as const;
-    await expect(makeSample(task)).rejects.toThrow(says);
-    await expect(readPicture(task.picture)).rejects.toThrow(says);
+      ...{ size: 64, seed: 0 },
+    });
+    expect(failed).toEqual([{ at: 0, code: 'bad-file', message: expect.stringMatching(says) as string }]);
+    await expect(readPicture(picture)).rejects.toThrow(says);
   });
 
   it('that is not there, or a folder, is refused', async () => {
