@@ -77,6 +77,8 @@ class Lowering implements OnnxEmitter {
   readonly #outputs: ValueInfoProto[] = [];
   /** What was emitted once and may be used again, by a key that says what it is. */
   readonly #known = new Map<string, string>();
+  /** Values that are outputs as well, by the names they had first. */
+  readonly #renamed = new Map<string, string>();
   #counter = 0;
 
   constructor(graph: Graph, weights: WeightSources, holdsHalf: boolean) {
@@ -142,10 +144,13 @@ class Lowering implements OnnxEmitter {
     return this.input(variableInput(name), dtype, shape);
   }
 
+  /** What a node makes for one output only gets its name; everything else is copied. */
   output(name: string, value: string, { dtype, shape }: Tensor): void {
     const wide = this.cast(value, dtype, atBorder(dtype));
-    this.#nodes.push({ input: [wide], output: [name], opType: 'Identity', domain: '', attribute: [] });
     this.#outputs.push(valueInfo(name, atBorder(dtype), shape));
+    const isMade = this.#nodes.some(({ output }) => output[0] === wide);
+    if (isMade && !this.#renamed.has(wide)) this.#renamed.set(wide, name);
+    else this.#nodes.push({ input: [wide], output: [name], opType: 'Identity', domain: '', attribute: [] });
   }
 
   weight(name: string, rows?: { readonly start: number; readonly length: number }): string {
@@ -169,12 +174,17 @@ class Lowering implements OnnxEmitter {
     const used = new Set(this.#nodes.flatMap(({ input }) => input));
     const bytes = encodeModel({
       name: 'graph',
-      node: this.#nodes,
+      node: this.#nodes.map((node) => this.#withNewNames(node)),
       initializer: this.#initializers.filter(({ name }) => used.has(name)),
       input: this.#inputs,
       output: this.#outputs,
     });
     return { bytes, folder: this.#folder };
+  }
+
+  #withNewNames(node: NodeProto): NodeProto {
+    const rename = (name: string): string => this.#renamed.get(name) ?? name;
+    return { ...node, input: node.input.map(rename), output: node.output.map(rename) };
   }
 
   /** A size as a list of one i64, computed from the shapes of the inputs. */
