@@ -1,0 +1,151 @@
+/** @file Heavy nodes: kernels of their own, which may end in an epilogue of fused elementwise ops. */
+import { HdmError } from '../../../errors.ts';
+import { count } from '../../../graph/shape.ts';
+import { Emitter, lanes } from '../emit.ts';
+import type { Width } from '../elementwise.ts';
+import type { Group } from '../fuse.ts';
+import { flatten, plus, times, variable } from '../indexing.ts';
+import type { Epilogue, Kernel } from '../kernel.ts';
+import type { Operand } from '../kernels/operand.ts';
+import { convolutionKernel, type ConvolutionProblem } from '../kernels/plain-convolution.ts';
+import { matmulKernel } from '../kernels/plain-matmul.ts';
+import { inverseKernels, scatterAddKernels } from '../kernels/scatter.ts';
+import type { ConvolutionKind, Kind, Node, WorkOf } from '../node.ts';
+import { asMatrix, asWhole, type Strided } from '../operands.ts';
+import { isAlignedIn } from './map.ts';
+import type { Step, WriteContext, Written } from './written.ts';
+
+type HeavyWriter = (node: Node, group: Group, context: WriteContext) => Written;
+
+export function writeHeavy(group: Group, context: WriteContext): Written {
+  const node = group.product!;
+  const writer = WRITERS[node.work.kind];
+  if (!writer) throw new HdmError('internal', node.work.kind, 'the WebGPU runtime has no kernel for this op');
+  return writer(node, group, context);
+}
+
+const WRITERS: Partial<Record<Kind, HeavyWriter>> = {
+  matmul: writeMatmul,
+  inverse(node, _group, { features }) {
+    const [index] = wholes(node) as [Node];
+    const [clear, fill] = inverseKernels(count(index.shape), node.shape[0]!, features);
+    return plainly({ kernel: clear, buffers: [node] }, { kernel: fill, buffers: [index, node] });
+  },
+  scatterAdd(node, _group, { features }) {
+    const [x, index, updates] = wholes(node) as [Node, Node, Node];
+    const [rows, ...row] = node.shape as [number, ...number[]];
+    const facts = { count: count(index.shape), rows, width: count(row), format: node.format };
+    const [copy, add] = scatterAddKernels(facts, features);
+    return plainly({ kernel: copy, buffers: [x, node] }, { kernel: add, buffers: [index, updates, node] });
+  },
+  conv2d: convolution(([x, weight], y) => ({ picture: x!.shape, weight: weight!.shape, result: y.shape })),
+  conv2dBack: convolution(([g, weight], x) => ({
+    picture: x.shape,
+    weight: weight!.shape,
+    result: g!.shape,
+  })),
+  conv2dWeights: convolution(([x, g], weight) => ({
+    picture: x!.shape,
+    weight: weight.shape,
+    result: g!.shape,
+  })),
+};
+
+type Shapes = Pick<ConvolutionProblem, 'picture' | 'weight' | 'result'>;
+
+function convolution(shapesOf: (inputs: readonly Node[], result: Node) => Shapes): HeavyWriter {
+  return (node, _group, { features }) => {
+    const { kind, stride, before } = node.work as WorkOf<ConvolutionKind>;
+    const dtype = node.format as 'f16' | 'f32';
+    const problem = { kind, stride, before, dtype, ...shapesOf(node.inputs, node) };
+    return plainly({ kernel: convolutionKernel(problem, features), buffers: [...wholes(node), node] });
+  };
+}
+
+/** Kernels without an epilogue. */
+function plainly(...steps: readonly Step[]): Written {
+  return { steps, buffers: Math.max(...steps.map(({ buffers }) => buffers.length)), isAligned: () => false };
+}
+
+function writeMatmul(node: Node, group: Group, context: WriteContext): Written {
+  const [left, right] = node.inputs as [Node, Node];
+  const batchShape = node.shape.slice(0, -2);
+  const [m, n] = node.shape.slice(-2) as [number, number];
+  const k = left.shape.at(-1)!;
+  const [a, b] = [asMatrix(left, batchShape)!, asMatrix(right, batchShape)!];
+  const epilogue = epilogueOf(group, node, [count(batchShape), m, n], context);
+  const format = left.format as 'f16' | 'f32';
+  const problem = {
+    batch: count(batchShape),
+    m,
+    n,
+    k,
+    dtype: format,
+    result: node.format as 'f16' | 'f32',
+    a: operandOf(a, m, k),
+    b: operandOf(b, k, n),
+  };
+  const kernel = matmulKernel(problem, context.features, epilogue.epilogue);
+  return withEpilogue(kernel, [a.base, b.base], epilogue);
+}
+
+function operandOf({ offset, strides }: Strided, rows: number, columns: number): Operand {
+  const [batchStride, row, column] = strides as [number, number, number];
+  const transposed = column !== 1 && columns > 1;
+  return { transposed, rowStride: transposed ? column : rows > 1 ? row : columns, batchStride, offset };
+}
+
+interface FusedEpilogue {
+  readonly epilogue: Epilogue;
+  readonly emitter: Emitter;
+  readonly aligned: string;
+}
+
+/** The rest of a group as what a product [batch, rows, columns] does with its results. */
+function epilogueOf(
+  group: Group,
+  product: Node,
+  [batches, rows, columns]: readonly [number, number, number],
+  context: WriteContext,
+): FusedEpilogue {
+  const width: Width = columns % 4 === 0 ? 4 : 1;
+  const emitter = new Emitter(context, 'e');
+  const column = variable('e_column', columns / width);
+  const place = [variable('e_batch', batches), variable('e_row', rows)];
+  const last = width === 4 ? plus(times(column, 4), lanes) : column;
+  const position = flatten([...place, last], [batches, rows, columns]);
+  emitter.define(product, { name: 'e_value', position });
+  const values = group.outputs.map((node) => emitter.valueAt(node, position, width));
+  group.outputs.forEach((node, index) => emitter.store(node, position, values[index]!, width));
+  const type = width === 4 ? 'vec4<f32>' : 'f32';
+  const epilogue: Epilogue = {
+    bindings: emitter.bound.map(({ access }) => access),
+    width,
+    declarations: (first) => `${emitter.declarations(first)}${emitter.helpers()}
+fn epilogue(e_value: ${type}, e_batch: u32, e_row: u32, e_first: u32) {
+  let e_column = e_first / ${width}u;
+${emitter.body()}
+}`,
+    store: (value, { batch, row, column: first }) => `epilogue(${value}, ${batch}, ${row}, ${first});`,
+  };
+  return { epilogue, emitter, aligned: position.text };
+}
+
+/** A kernel whose last bindings are those of its epilogue. */
+function withEpilogue(
+  kernel: Kernel,
+  operands: readonly Node[],
+  { emitter, aligned }: FusedEpilogue,
+): Written {
+  const { bound } = emitter;
+  return {
+    steps: [{ kernel, buffers: [...operands, ...bound.map(({ node }) => node)] }],
+    buffers: operands.length + bound.length,
+    isAligned: (node) => !operands.includes(node) && isAlignedIn(emitter, [aligned])(node),
+  };
+}
+
+/** Operands that lie in one piece. */
+function wholes(node: Node): Node[] {
+  return node.inputs.map((input) => asWhole(input)!.base);
+}

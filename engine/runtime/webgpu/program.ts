@@ -1,0 +1,220 @@
+/** @file A compiled graph: one plan for each combination of sizes, all on the same weights and variables. */
+import { HdmError } from '../../errors.ts';
+import type { Sizes } from '../../graph/dim.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { count, evaluateShape } from '../../graph/shape.ts';
+import { bindSizes } from '../bind.ts';
+import type { Program, Values } from '../runtime.ts';
+import { deviceError } from './device.ts';
+import { fromBytes, numbersToBytes, toBytes, type Memory, type SharedBuffers } from './memory.ts';
+import { FORMAT_BYTES, type Node } from './node.ts';
+import { prepareOperands } from './operands.ts';
+import type { Compiled, Pipelines } from './pipelines.ts';
+import { plan, type Location, type Plan } from './plan.ts';
+import { formatOf, resolve } from './resolve.ts';
+import type { WebgpuVariables } from './variables.ts';
+import type { WeightBuffers } from './weights.ts';
+
+/** What programs of one device share. */
+export interface Machine {
+  readonly memory: Memory;
+  readonly pipelines: Pipelines;
+  readonly shared: SharedBuffers;
+}
+
+/** Plans kept for sizes that were used; the one that was not used for longest goes first. */
+const KEPT_PLANS = 8;
+/** Runs that may wait for the GPU before the next one waits for them. */
+const RUNS_AHEAD = 2;
+
+interface Specialized {
+  readonly sizes: Sizes;
+  readonly plan: Plan;
+  readonly compiled: readonly Compiled[];
+  readonly constants: ReadonlyMap<Node, GPUBuffer>;
+  readonly weights: ReadonlyMap<Node, GPUBuffer>;
+  /** Bind groups for the buffers of these generations. */
+  bound?: { readonly generations: string; readonly groups: readonly GPUBindGroup[] };
+}
+
+export class WebgpuProgram implements Program {
+  readonly #machine: Machine;
+  readonly #graph: Graph;
+  readonly #weights: WeightBuffers;
+  readonly #variables: WebgpuVariables | undefined;
+  readonly #plans = new Map<string, Promise<Specialized>>();
+  readonly #inputs = new Map<string, GPUBuffer>();
+  #generation = 0;
+  /** The end of each run that was submitted. */
+  readonly #pending: Promise<unknown>[] = [];
+
+  constructor(
+    machine: Machine,
+    graph: Graph,
+    weights: WeightBuffers,
+    variables: WebgpuVariables | undefined,
+  ) {
+    this.#machine = machine;
+    this.#graph = graph;
+    this.#weights = weights;
+    this.#variables = variables;
+  }
+
+  async run(inputs: Values): Promise<Values> {
+    const { memory } = this.#machine;
+    const sizes = bindSizes(this.#graph, inputs);
+    memory.gpu.check();
+    for (const name of this.#graph.variables.keys()) this.#variableBuffer(name);
+    const specialized = await this.#specialize(sizes);
+    while (this.#pending.length >= RUNS_AHEAD) await this.#pending.shift();
+    for (const [name, value] of Object.entries(inputs)) this.#upload(name, value);
+    this.#submit(specialized);
+    const results = this.#download(specialized);
+    this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
+    const values = await results;
+    memory.gpu.check();
+    return values;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+    for (const key of [...this.#plans.keys()]) await this.#forget(key);
+    for (const buffer of this.#inputs.values()) this.#machine.memory.free(buffer);
+    this.#inputs.clear();
+    await this.#weights.dispose();
+  }
+
+  #specialize(sizes: Sizes): Promise<Specialized> {
+    const key = JSON.stringify(sizes);
+    const known = this.#plans.get(key);
+    this.#plans.delete(key); // the last of the list is the one used last
+    const specialized = known ?? this.#prepare(sizes);
+    this.#plans.set(key, specialized);
+    if (!known) void specialized.catch(() => this.#plans.delete(key));
+    const [oldest] = this.#plans.keys();
+    if (this.#plans.size > KEPT_PLANS && oldest) void this.#forget(oldest);
+    return specialized;
+  }
+
+  async #prepare(sizes: Sizes): Promise<Specialized> {
+    const { memory, pipelines, shared } = this.#machine;
+    const made = plan(prepareOperands(resolve(this.#graph, sizes, memory.gpu.features.half)), memory.gpu);
+    const compiling = made.steps.map(({ kernel }) => pipelines.get(kernel));
+    const [constants, weights] = [new Map<Node, GPUBuffer>(), new Map<Node, GPUBuffer>()];
+    for (const [node, location] of made.locations) {
+      if (location.kind === 'weight') weights.set(node, await this.#weights.get(location.name, node.format));
+      if (location.kind === 'constant') constants.set(node, this.#constant(node, location.data));
+    }
+    const compiled = await Promise.all(compiling);
+    const specialized = { sizes, plan: made, compiled, constants, weights };
+    await memory.guarded(() => shared.reserve(specialized.plan, made.slots));
+    return specialized;
+  }
+
+  async #forget(key: string): Promise<void> {
+    const specialized = await this.#plans.get(key)?.catch(() => undefined);
+    this.#plans.delete(key);
+    if (!specialized) return;
+    this.#machine.shared.release(specialized.plan);
+    for (const buffer of specialized.constants.values()) this.#machine.memory.free(buffer);
+  }
+
+  #constant({ shape, format }: Node, data: Float64Array): GPUBuffer {
+    const buffer = this.#machine.memory.allocate(count(shape) * FORMAT_BYTES[format], 'a constant');
+    this.#machine.memory.write(buffer, numbersToBytes(data, format));
+    return buffer;
+  }
+
+  #upload(name: string, value: Values[string]): void {
+    const { memory } = this.#machine;
+    const bytes = toBytes(value, formatOf(value.dtype, memory.gpu.features.half));
+    const known = this.#inputs.get(name);
+    if (known && known.size >= bytes.byteLength) return memory.write(known, bytes);
+    if (known) memory.free(known);
+    const buffer = memory.allocate(bytes.byteLength, `the input "${name}"`);
+    this.#inputs.set(name, buffer);
+    this.#generation++;
+    memory.write(buffer, bytes);
+  }
+
+  #submit(specialized: Specialized): void {
+    const { device } = this.#machine.memory.gpu;
+    const { steps, copies } = specialized.plan;
+    const groups = this.#bindGroups(specialized);
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    steps.forEach(({ kernel }, index) => {
+      pass.setPipeline(specialized.compiled[index]!.pipeline);
+      pass.setBindGroup(0, groups[index]!);
+      pass.dispatchWorkgroups(...kernel.workgroups);
+    });
+    pass.end();
+    for (const { name, from } of copies) {
+      const size = Math.ceil((count(from.shape) * FORMAT_BYTES[from.format]) / 4) * 4;
+      encoder.copyBufferToBuffer(this.#bufferOf(from, specialized), 0, this.#variableBuffer(name), 0, size);
+    }
+    try {
+      device.queue.submit([encoder.finish()]);
+    } catch (error) {
+      throw deviceError(error);
+    }
+  }
+
+  #bindGroups(specialized: Specialized): readonly GPUBindGroup[] {
+    const { shared, memory } = this.#machine;
+    const generations = [shared.generation, this.#generation, this.#variables?.generation].join();
+    if (specialized.bound?.generations === generations) return specialized.bound.groups;
+    const groups = specialized.plan.steps.map(({ buffers }, index) => {
+      const entries = buffers.map((node, binding) => ({
+        binding,
+        resource: { buffer: this.#bufferOf(node, specialized) },
+      }));
+      return memory.gpu.device.createBindGroup({ layout: specialized.compiled[index]!.layout, entries });
+    });
+    specialized.bound = { generations, groups };
+    return groups;
+  }
+
+  #bufferOf(node: Node, { plan: { locations }, constants, weights }: Specialized): GPUBuffer {
+    const location = locations.get(node) as Location;
+    switch (location.kind) {
+      case 'slot':
+        return this.#machine.shared.at(location.slot);
+      case 'constant':
+        return constants.get(node)!;
+      case 'weight':
+        return weights.get(node)!;
+      case 'input':
+        return this.#inputs.get(location.name)!;
+      case 'variable':
+        return this.#variableBuffer(location.name);
+    }
+  }
+
+  #variableBuffer(name: string): GPUBuffer {
+    const { dtype, shape } = this.#graph.variables.get(name)!;
+    if (!this.#variables) {
+      throw new HdmError('internal', 'webgpu runtime', 'a graph with variables was compiled without its own');
+    }
+    return this.#variables.bufferOf(name, { dtype, shape: shape as readonly number[] });
+  }
+
+  async #download(specialized: Specialized): Promise<Values> {
+    const { memory } = this.#machine;
+    const entries = [...specialized.plan.outputs];
+    const reads = memory.readAll(
+      entries.map(([, node]) => ({
+        buffer: this.#bufferOf(node, specialized),
+        bytes: count(node.shape) * FORMAT_BYTES[node.format],
+      })),
+    );
+    const values = await Promise.all(
+      entries.map(async ([name, { format }], index) => {
+        const { dtype, shape } = this.#graph.outputs.get(name)!;
+        const concrete = evaluateShape(shape, specialized.sizes);
+        return [name, fromBytes(await reads[index]!, format, dtype, concrete)] as const;
+      }),
+    );
+    return Object.fromEntries(values);
+  }
+}

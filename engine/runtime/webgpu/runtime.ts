@@ -1,0 +1,50 @@
+/** @file Runs graphs on any GPU with WGSL kernels of our own, by Dawn. See README.md. */
+import { HdmError } from '../../errors.ts';
+import { expandGraph, type Graph } from '../../graph/graph.ts';
+import type { Program, Runtime, Variables, WeightSources } from '../runtime.ts';
+import { openDevice, type DeviceOptions } from './device.ts';
+import { Memory, SharedBuffers } from './memory.ts';
+import { Pipelines } from './pipelines.ts';
+import { WebgpuProgram, type Machine } from './program.ts';
+import { WebgpuVariables } from './variables.ts';
+import { WeightBuffers } from './weights.ts';
+
+export interface WebgpuRuntime extends Runtime {
+  /** Of the buffers on the GPU: what is held now, and the most that ever was. */
+  memory(): { readonly held: number; readonly peak: number };
+  /** Gives the device back. */
+  close(): void;
+}
+
+/** Composite ops with a kernel of their own. */
+const KEPT: ReadonlySet<string> = new Set();
+
+/** Opens a GPU. Throws `device` when there is none. */
+export async function webgpuRuntime(options: DeviceOptions = {}): Promise<WebgpuRuntime> {
+  const gpu = await openDevice(options);
+  const memory = new Memory(gpu);
+  const machine: Machine = {
+    memory,
+    pipelines: new Pipelines(gpu.device),
+    shared: new SharedBuffers(memory),
+  };
+  return {
+    device: 'webgpu',
+    precision: gpu.features.half ? 'f16' : 'f32',
+    async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {
+      const own = variables instanceof WebgpuVariables ? variables : undefined;
+      if (graph.variables.size > 0 && !own) {
+        throw new HdmError(
+          'internal',
+          'webgpu runtime',
+          'a graph with variables was compiled without its own',
+        );
+      }
+      const expanded = expandGraph(graph, ({ name }) => KEPT.has(name));
+      return new WebgpuProgram(machine, expanded, new WeightBuffers(memory, weights), own);
+    },
+    createVariables: () => new WebgpuVariables(memory),
+    memory: () => ({ held: memory.held, peak: memory.peak }),
+    close: () => gpu.device.destroy(),
+  };
+}
