@@ -30,7 +30,7 @@ const LAYERS = {
   'engine/image': ['engine/errors.ts', 'engine/graph', 'engine/sampling'],
   'engine/pipeline': DRAWING,
   'engine/training': PROGRAM,
-  'engine/golden': PROGRAM,
+  'engine/golden': [...PROGRAM, 'engine/training'],
   'engine/cli': [...PROGRAM, 'engine/training', 'engine/golden', 'package.json'], // package.json: the version
   'engine/cli.ts': ['engine', 'package.json'],
   'electron/contract.ts': ['engine/errors.ts', 'type:engine'], // the browser loads it: no engine comes along
@@ -97,7 +97,10 @@ export default defineConfig(
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ['vitest.config.ts'] } },
+      parserOptions: {
+        projectService: { allowDefaultProject: ['vitest.config.ts'] },
+        extraFileExtensions: ['.svelte'], // the same everywhere: each change of it loads every project anew
+      },
     },
     rules: TYPED_RULES,
   },

@@ -10,8 +10,9 @@ import { z } from 'zod';
 import { HdmError } from '../errors.ts';
 import { XUT_PRESETS } from '../models/xut-config.ts';
 import { openRuntime } from '../runtime/devices.ts';
-import { deviceOption, jsonOption, toPath, toWhole } from './options.ts';
+import { deviceOption, jsonOption, toNumber, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
+import { benchTrain, type TrainSetting } from './train-workload.ts';
 import {
   benchChange,
   benchForward,
@@ -75,6 +76,20 @@ export function benchCommand(): Command {
   bench.addCommand(
     part.action((options: BenchOptions & { part: PartName }) =>
       measure(options, (model) => benchPart(model, options.part, options)),
+    ),
+  );
+  const train = measured(new Command('train').description('training steps on random data'))
+    .addOption(
+      new Option('--preset <name>', 'size of the model').choices(Object.keys(XUT_PRESETS)).default('base'),
+    )
+    .option('--size <pixels>', 'side of the pictures', toWhole, 256)
+    .option('--batch <number>', 'pictures of a step', toWhole, 1)
+    .option('--ctx <tokens>', 'tokens of text', toWhole, 256)
+    .option('--tread <rate>', 'part of the image tokens that skip the middle', toNumber, 0.5)
+    .option('--checkpointing', 'compute blocks again in the backward pass');
+  bench.addCommand(
+    train.action((options: BenchOptions & TrainSetting) =>
+      measure(options, (model) => benchTrain(model, options)),
     ),
   );
   const start = measured(

@@ -45,7 +45,7 @@ interface StartOptions {
 const START_STEPS = 4;
 /** The line of progress that `sample` writes after its first step. */
 const FIRST_STEP = new RegExp(`^drawing 1/${START_STEPS}$`, 'm');
-const GRID = 16;
+export const GRID = 16;
 /** A prime, so that no two rows of a weight repeat each other: the runtime would share them. */
 const RANDOM_NUMBERS = 65_537;
 
@@ -188,7 +188,7 @@ async function compileRandom(
  * Random numbers of the size that fresh weights have. All tensors are views of one block, so they take no memory;
  * each begins at another place, as the runtime would share equal ones.
  */
-function randomTensors(
+export function randomTensors(
   shapes: ReadonlyMap<string, readonly number[]>,
   precision: FloatDType,
 ): Map<string, TensorData> {
@@ -219,7 +219,7 @@ function xutValues({ preset }: Pick<Setting, 'preset'>, size: number, tokens: nu
 }
 
 /** Median milliseconds after a few runs that warm up. */
-async function median(reps: number, run: () => Promise<unknown>, warmUp = 2): Promise<number> {
+export async function median(reps: number, run: () => Promise<unknown>, warmUp = 2): Promise<number> {
   for (let i = 0; i < warmUp; i++) await run();
   const times: number[] = [];
   for (let i = 0; i < Math.max(1, reps); i++) times.push(await time(run));

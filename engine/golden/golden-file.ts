@@ -61,9 +61,14 @@ function named({ file, tensors }: GoldenFile, name: string): TensorData {
   throw new HdmError('bad-file', file.path, `a golden file of its kind needs the tensor "${name}"`, AGAIN);
 }
 
-export function weightsOf({ tensors }: GoldenFile): Map<string, WeightSource> {
-  const own = [...tensors].filter(([name]) => name.startsWith('weight.'));
-  return new Map(own.map(([name, tensor]) => [name.slice('weight.'.length), inMemory(tensor)]));
+export function weightsOf(golden: GoldenFile): Map<string, WeightSource> {
+  return new Map([...tensorsBelow(golden, 'weight.')].map(([name, tensor]) => [name, inMemory(tensor)]));
+}
+
+/** The tensors whose names begin with `prefix`, without it. */
+export function tensorsBelow({ tensors }: GoldenFile, prefix: string): Map<string, TensorData> {
+  const own = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
 export function inMemory({ dtype, shape, data }: TensorData): WeightSource {

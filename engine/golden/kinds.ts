@@ -8,6 +8,7 @@ import type { Checker } from './golden-file.ts';
 import { checkLycoris } from './lycoris.ts';
 import { checkAutoencoder, checkTextEncoder } from './networks.ts';
 import { checkPositions } from './positions.ts';
+import { checkTrain } from './train.ts';
 import { checkSample, checkXut } from './xut.ts';
 
 export const GOLDEN_KINDS: Readonly<Record<string, Checker>> = {
@@ -18,11 +19,9 @@ export const GOLDEN_KINDS: Readonly<Record<string, Checker>> = {
   gemma3: checkTextEncoder,
   'autoencoder-kl': checkAutoencoder,
   lycoris: checkLycoris,
+  train: checkTrain,
   generation: checkGeneration,
 };
-
-/** Kinds that are known, but cannot be checked before the trainer is here. */
-export const LATER_KINDS = ['train', 'gradient'];
 
 /** The kind a file says it is; reference generations say it by their prompts. */
 export function kindOf({ metadata, tensors }: SafetensorsFile): string {

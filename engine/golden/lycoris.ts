@@ -6,16 +6,11 @@ import { writeSafetensors } from '../weights/write-safetensors.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { compare, type Comparison, type GoldenFile, inMemory } from './golden-file.ts';
+import { compare, type Comparison, type GoldenFile, inMemory, tensorsBelow } from './golden-file.ts';
 
 /** LyCORIS' merged weights; see `Scaling` in adapters.ts for what is special about them. */
-export async function checkLycoris({ tensors, runtime }: GoldenFile): Promise<Comparison[]> {
-  const below = (prefix: string): Map<string, TensorData> =>
-    new Map(
-      [...tensors]
-        .filter(([name]) => name.startsWith(prefix))
-        .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
-    );
+export async function checkLycoris(golden: GoldenFile): Promise<Comparison[]> {
+  const below = (prefix: string): Map<string, TensorData> => tensorsBelow(golden, prefix);
   const sources = new Map([...below('base.')].map(([name, tensor]) => [name, inMemory(tensor)]));
   const adapter = withTemporaryFile((path) => {
     writeSafetensors(path, below('adapter.'));
@@ -25,7 +20,7 @@ export async function checkLycoris({ tensors, runtime }: GoldenFile): Promise<Co
   for (const [name, { dtype, shape }] of sources) {
     graph.output(name, adaptWeight(name, graph.weight(name, dtype, shape), [{ adapter, strength: 1 }]));
   }
-  const program = await runtime.compile(graph, sources);
+  const program = await golden.runtime.compile(graph, sources);
   const merged = await program.run({});
   await program.dispose();
   return [...below('merged.')].map(([name, expected]) =>

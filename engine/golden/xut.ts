@@ -99,7 +99,7 @@ async function compileXut(
 }
 
 /** The given map on the token grid, for each sample; without one, the token grid's own. */
-function tokenPositions(
+export function tokenPositions(
   golden: GoldenFile,
   config: XutConfig,
   batch: number,
@@ -120,14 +120,14 @@ function tokenPositions(
   return f32([batch, rows * columns, 2], data);
 }
 
-function addonOf(golden: GoldenFile, config: XutConfig): TensorData | undefined {
+export function addonOf(golden: GoldenFile, config: XutConfig): TensorData | undefined {
   const addon = golden.tensors.get('input.addon');
   if (!addon || !config.addon_info_embs_dim) return undefined;
   return { ...addon, shape: [addon.shape[0]!, config.addon_info_embs_dim] };
 }
 
 /** The mask of kept tokens as their numbers. */
-function keptOf({ tensors }: GoldenFile): TensorData | undefined {
+export function keptOf({ tensors }: GoldenFile): TensorData | undefined {
   const mask = tensors.get('input.keep');
   if (!mask) return undefined;
   const [batch, tokens] = mask.shape as [number, number];

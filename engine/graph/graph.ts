@@ -73,8 +73,11 @@ export class Graph {
     return this.#named(this.weights, 'weight', name, () => this.add(WEIGHT, [], { name, dtype, shape }));
   }
 
-  /** A value that stays on the device from run to run. Asked for again, the same tensor. */
-  variable(name: string, dtype: DType, shape: readonly number[]): Tensor {
+  /**
+   * A value that stays on the device from run to run. Asked for again, the same tensor. Named sizes in `shape` are
+   * read from what it holds.
+   */
+  variable(name: string, dtype: DType, shape: Shape): Tensor {
     const known = this.variables.get(name);
     if (known) return known;
     return this.#named(this.variables, 'variable', name, () =>
@@ -82,12 +85,10 @@ export class Graph {
     );
   }
 
-  /** At the end of a run the variable `name` takes this value; all reads of the run see the old one. */
+  /** At the end of a run the variable `name`, new or not, takes this value; all reads of the run see the old one. */
   assign(name: string, tensor: Tensor): void {
     const variable = this.variables.get(name);
-    if (!variable)
-      throw new HdmError('internal', `variable "${name}"`, 'it is assigned, but not part of the graph');
-    if (formatType(variable) !== formatType(tensor)) {
+    if (variable && formatType(variable) !== formatType(tensor)) {
       const problem = `it is ${formatType(variable)} and cannot become ${formatType(tensor)}`;
       throw new HdmError('bad-shape', `variable "${name}"`, problem);
     }

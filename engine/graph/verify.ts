@@ -25,8 +25,11 @@ const NODE_RULES: Readonly<Record<string, NodeRule>> = {
   'its operands are earlier nodes of this graph': ({ inputs }, position, { nodes }) =>
     inputs.every((input) => input.id < position && nodes[input.id] === input),
   'its type is what its op infers': (node) => formatType(node) === inferredType(node),
-  'each of its named sizes stands in an input, alone or times a number': (node, _position, graph) =>
-    namesOf(node).every((name) => isTold(name, graph)),
+  'each of its named sizes stands in an input or variable, alone or times a number': (
+    node,
+    _position,
+    graph,
+  ) => namesOf(node).every((name) => isTold(name, graph)),
 };
 
 const NAMED = [
@@ -55,8 +58,8 @@ function isPolynomial(value: unknown): value is Dim {
   return typeof value === 'object' && value !== null && 'terms' in value;
 }
 
-function isTold(name: string, { inputs }: Graph): boolean {
-  const sizes = [...inputs.values()].flatMap(({ shape }) => shape);
+function isTold(name: string, { inputs, variables }: Graph): boolean {
+  const sizes = [...inputs.values(), ...variables.values()].flatMap(({ shape }) => shape);
   return sizes.some((dim) => typeof dim !== 'number' && dim.terms.size === 1 && dim.terms.has(name));
 }
 

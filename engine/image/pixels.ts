@@ -1,7 +1,7 @@
 /** @file Pictures as plain numbers: whatever a file holds becomes upright, opaque, 8-bit sRGB. */
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { HdmError } from '../errors.ts';
-import { readBytes } from './bytes.ts';
+import { emptyFile, fileSize, readBytes } from './bytes.ts';
 
 /** RGB, 8 bits each, row-major: `data.length` = width * height * 3. */
 export interface Pixels {
@@ -13,6 +13,33 @@ export interface Pixels {
 export interface DecodeOptions {
   /** Pictures of this many pixels or more are refused. */
   readonly maxPixels?: number;
+}
+
+/** A part of a picture that is scaled as a whole first. All in pixels; the part lies inside. */
+export interface View {
+  /** Of the whole picture, scaled. */
+  readonly width: number;
+  readonly height: number;
+  /** Of the part. */
+  readonly left: number;
+  readonly top: number;
+  readonly partWidth: number;
+  readonly partHeight: number;
+}
+
+/** What the header of a picture file says, before anything is decoded. */
+export interface PictureInfo {
+  /** As the picture is seen: turned as its EXIF says. */
+  readonly width: number;
+  readonly height: number;
+  readonly format: string;
+  readonly isTurned: boolean;
+  readonly isAnimated: boolean;
+  readonly isCmyk: boolean;
+  readonly isGrey: boolean;
+  readonly hasAlpha: boolean;
+  /** More than 8 bits per value. */
+  readonly isDeep: boolean;
 }
 
 const MAX_PIXELS = 100_000_000;
@@ -32,6 +59,42 @@ export async function decodeImage(
   const { name, bytes } = await readBytes(pathOrBytes);
   const image = await openImage(name, bytes, options.maxPixels ?? MAX_PIXELS);
   return toPixels(name, image.autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb'));
+}
+
+/** As `decodeImage`, but scales the picture (bicubic) and gives a part of it. Errors as `decodeImage`. */
+export async function decodeView(
+  pathOrBytes: string | Uint8Array,
+  view: View,
+  options: DecodeOptions = {},
+): Promise<Pixels> {
+  const { name, bytes } = await readBytes(pathOrBytes);
+  const { width, height, left, top, partWidth, partHeight } = view;
+  checkSize(name, width, height);
+  const image = await openImage(name, bytes, options.maxPixels ?? MAX_PIXELS);
+  const upright = image.autoOrient().flatten({ background: '#ffffff' });
+  // A JPEG that is read at a fraction of its size would be blurred and moved a little.
+  const scaled = upright.resize(width, height, { fit: 'fill', kernel: 'cubic', fastShrinkOnLoad: false });
+  const part = scaled.extract({ left, top, width: partWidth, height: partHeight });
+  return toPixels(name, part.toColourspace('srgb'));
+}
+
+/** What a file's header says; its pixels are not read. Throws 'bad-file' and 'disk' as `decodeImage`. */
+export async function readPictureInfo(path: string): Promise<PictureInfo> {
+  const bytes = await fileSize(path);
+  if (bytes === 0) throw emptyFile(path);
+  const metadata = await readHeader(path, sharp(path, { failOn: 'error', limitInputPixels: false }));
+  checkHeader(path, metadata, MAX_PIXELS);
+  const { format, orientation = 1, pages = 1, space, depth, channels, hasAlpha } = metadata;
+  return {
+    ...metadata.autoOrient,
+    format,
+    isTurned: orientation > 1,
+    isAnimated: pages > 1,
+    isCmyk: space === 'cmyk',
+    isGrey: channels < 3,
+    hasAlpha,
+    isDeep: depth !== 'uchar',
+  };
 }
 
 /** Scales to cover width x height (Lanczos) and crops what sticks out, evenly on both sides. */
@@ -73,13 +136,15 @@ export function fromPixels({ width, height, data }: Pixels): Sharp {
 async function openImage(name: string, bytes: Uint8Array, maxPixels: number): Promise<Sharp> {
   // The limit is checked below, from the header and with its own words.
   const image = sharp(bytes, { failOn: 'error', limitInputPixels: false });
-  const { format, width, height } = await readHeader(name, image);
-  if (!FORMATS.includes(format)) throw notAnImage(name);
-  if (width * height >= maxPixels) {
-    const problem = `the picture is too large: ${width}x${height}, expected fewer than ${maxPixels} pixels`;
-    throw new HdmError('bad-file', name, problem, 'Make it smaller first');
-  }
+  checkHeader(name, await readHeader(name, image), maxPixels);
   return image;
+}
+
+function checkHeader(name: string, { format, width, height }: Metadata, maxPixels: number): void {
+  if (!FORMATS.includes(format)) throw notAnImage(name);
+  if (width * height < maxPixels) return;
+  const problem = `the picture is too large: ${width}x${height}, expected fewer than ${maxPixels} pixels`;
+  throw new HdmError('bad-file', name, problem, 'Make it smaller first');
 }
 
 async function readHeader(name: string, image: Sharp): Promise<Metadata> {

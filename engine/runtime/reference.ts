@@ -14,7 +14,7 @@ export function evaluateGraph(
   weights: Values = {},
 ): Map<string, ReferenceValue> {
   const expanded = expandGraph(graph, () => false);
-  const sizes = bindSizes(expanded, inputs);
+  const sizes = bindSizes(expanded, inputs, (name) => weights[name]);
   const given = new Map<Tensor, TensorData>();
   for (const [name, tensor] of expanded.inputs) given.set(tensor, inputs[name]!);
   for (const [name, tensor] of expanded.weights) given.set(tensor, weights[name] ?? missing(name));

@@ -201,14 +201,15 @@ class Lowering implements OnnxEmitter {
 
   #namedSize(name: string): string {
     return this.#once(`size ${name}`, () => {
-      for (const [input, { shape }] of this.#graph.inputs) {
+      const variables = [...this.#graph.variables].map(([own, node]) => [variableInput(own), node] as const);
+      for (const [input, { shape }] of [...this.#graph.inputs, ...variables]) {
         const axis = shape.findIndex((dim) => asMultiple(dim)?.name === name);
         if (axis < 0) continue;
         const length = this.node('Shape', [input], { start: axis, end: axis + 1 });
         const { coefficient } = asMultiple(shape[axis]!)!;
         return coefficient === 1 ? length : this.node('Div', [length, this.integers([coefficient])]);
       }
-      throw new HdmError('internal', `size "${name}"`, 'no input tells its value');
+      throw new HdmError('internal', `size "${name}"`, 'no input or variable tells its value');
     });
   }
 

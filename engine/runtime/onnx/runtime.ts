@@ -5,7 +5,7 @@ import { HdmError } from '../../errors.ts';
 import { convert, DTYPES, type DType, type FloatDType, type TensorData } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Composite } from '../../graph/op.ts';
-import { bindSizes } from '../bind.ts';
+import { bindSizes, type GivenType } from '../bind.ts';
 import type { Program, Runtime, Values, Variables, WeightSources } from '../runtime.ts';
 import { atBorder, lowerToOnnx, nextOf, variableInput } from './lower.ts';
 
@@ -49,7 +49,7 @@ export function onnxRuntime(
     device: provider,
     precision,
     async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {
-      const held = tensorsOf(graph, variables);
+      const held = ownVariables(graph, variables);
       const model = lowerToOnnx(graph, weights, { fuses, holdsHalf });
       const session = await createSession(model.bytes, provider, model.folder);
       return {
@@ -70,9 +70,14 @@ class OnnxVariables implements Variables {
     return Promise.resolve();
   }
 
+  typeOf(name: string): GivenType | undefined {
+    const tensor = this.tensors.get(name);
+    return tensor && { dtype: dtypeOf(tensor), shape: tensor.dims };
+  }
+
   read(name: string): Promise<TensorData> {
     const tensor = this.tensors.get(name);
-    if (!tensor) throw unwritten(name);
+    if (!tensor) throw new HdmError('internal', `variable "${name}"`, 'it is read before it was written');
     const { shape, data, dtype } = fromOrt(tensor);
     return Promise.resolve({ dtype, shape, data: data.slice() });
   }
@@ -87,14 +92,10 @@ class OnnxVariables implements Variables {
   }
 }
 
-function tensorsOf(graph: Graph, variables: Variables | undefined): Map<string, ort.Tensor> {
-  if (graph.variables.size === 0) return new Map();
-  if (variables instanceof OnnxVariables) return variables.tensors;
+function ownVariables(graph: Graph, variables: Variables | undefined): OnnxVariables | undefined {
+  if (graph.variables.size === 0 && graph.assignments.size === 0) return undefined;
+  if (variables instanceof OnnxVariables) return variables;
   throw new HdmError('internal', 'onnx runtime', 'a graph with variables was compiled without its own');
-}
-
-function unwritten(name: string): HdmError {
-  return new HdmError('internal', `variable "${name}"`, 'it is used before it was written');
 }
 
 async function createSession(
@@ -120,25 +121,22 @@ async function runSession(
   session: ort.InferenceSession,
   graph: Graph,
   inputs: Values,
-  held: Map<string, ort.Tensor>,
+  variables: OnnxVariables | undefined,
   provider: OnnxProvider,
 ): Promise<Values> {
-  bindSizes(graph, inputs);
+  const held = variables?.tensors;
+  bindSizes(graph, inputs, (name) => variables?.typeOf(name));
   const feeds = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toOrt(value)]));
   for (const name of graph.variables.keys()) {
-    feeds[variableInput(name)] = held.get(name) ?? raise(unwritten(name));
+    feeds[variableInput(name)] = held!.get(name)!;
   }
   const results = await session.run(feeds).catch((error: unknown) => {
     throw deviceError(provider, error);
   });
-  for (const name of graph.assignments.keys()) held.set(name, results[nextOf(name)]!);
+  for (const name of graph.assignments.keys()) held!.set(name, results[nextOf(name)]!);
   return Object.fromEntries(
     [...graph.outputs].map(([name, { dtype }]) => [name, convert(fromOrt(results[name]!), dtype)] as const),
   );
-}
-
-function raise(error: Error): never {
-  throw error;
 }
 
 function toOrt(value: TensorData): ort.Tensor {
@@ -146,9 +144,14 @@ function toOrt(value: TensorData): ort.Tensor {
   return new ort.Tensor(ORT_TYPES[dtype as BorderDType], data as never, shape);
 }
 
+function dtypeOf({ type }: ort.Tensor): BorderDType {
+  const dtype = (Object.keys(ORT_TYPES) as BorderDType[]).find((name) => ORT_TYPES[name] === type);
+  if (dtype) return dtype;
+  throw new HdmError('internal', 'onnx runtime', `a result of the unknown type ${type}`);
+}
+
 function fromOrt(tensor: ort.Tensor): TensorData {
-  const dtype = (Object.keys(ORT_TYPES) as BorderDType[]).find((name) => ORT_TYPES[name] === tensor.type);
-  if (!dtype) throw new HdmError('internal', 'onnx runtime', `a result of the unknown type ${tensor.type}`);
+  const dtype = dtypeOf(tensor);
   const { buffer, byteOffset, length } = tensor.data as Uint8Array<ArrayBuffer>;
   return { dtype, shape: tensor.dims, data: new DTYPES[dtype].array(buffer, byteOffset, length) };
 }
