@@ -122,6 +122,8 @@ class Fusion {
         this.#found(reductionGroup(node));
     } else if (mayBeInside && this.#mayRepeat(node, groups)) {
       groups.forEach((group) => this.#join(node, group));
+    } else if (mayBeInside && this.#mergeReaders(node, groups)) {
+      this.#place(node, [...this.#readingGroups(node)]);
     } else if (endsInProduct(node, this.#readers) || !this.#joinsAsResult(node, groups)) {
       this.#found({ kind: 'map', outputs: [node], members: new Set([node]), size: count(node.shape) });
     }
@@ -155,9 +157,7 @@ class Fusion {
   #mayRepeat(node: Node, groups: readonly Group[]): boolean {
     const size = count(node.shape);
     const cost = node.work.kind === 'map' ? mapCost(node.work.rule) : 2;
-    const isSmall = groups.some(
-      (group) => group.size >= 8 * size && group.size / (group.rowLength ?? 1) > size,
-    );
+    const isSmall = groups.some((group) => group.size >= 8 * size && !isOfRows(node, group));
     if (isSmall && cost > CHEAP) return false;
     if (groups.every((group) => this.#hasRoom(node, group)) === false) return false;
     if (groups.length === 1) return true;
@@ -177,6 +177,25 @@ class Fusion {
     }
     const own = group.product ? operandsOf(group.product).length : 0;
     return leaves.size + own <= this.#options.buffers;
+  }
+
+  /** Two maps that read a costly node, as the rotations of q and k read their angles, become one kernel. */
+  #mergeReaders(node: Node, groups: readonly Group[]): boolean {
+    const [first, second] = groups as [Group, Group];
+    const isFit = groups.length === 2 && groups.every(({ kind, size }) => kind === 'map' && size === first.size);
+    if (!isFit || this.#dependsOn(first, new Set([second]), 0) || this.#dependsOn(second, new Set([first]), 0)) {
+      return false;
+    }
+    const outputs = [...first.outputs, ...second.outputs];
+    const members = new Set([...first.members, ...second.members]);
+    if (!this.#hasRoom(node, { ...first, outputs, members }) || !this.#works({ ...first, outputs, members })) return false;
+    first.outputs.push(...second.outputs);
+    for (const member of second.members) {
+      this.#owners.get(member)!.delete(second);
+      this.#join(member, first);
+    }
+    for (const output of second.outputs) this.#stores.set(output, first);
+    return true;
   }
 
   #joinsRow(node: Node, group: Group): boolean {
@@ -306,6 +325,17 @@ function reductionGroup(node: Node): Group {
   const length = rowLengthOf(node);
   const group = { outputs: [node], members: new Set([node]), size };
   return length === undefined ? { ...group, kind: 'reduce' } : { ...group, kind: 'row', rowLength: length };
+}
+
+/** Is it one number for each row of a group, or will be when the reduction that it comes from has joined the group? */
+function isOfRows(node: Node, group: Group): boolean {
+  const size = count(node.shape);
+  if (group.rowLength) return size * group.rowLength === group.size;
+  return operandsOf(node).some((operand) => {
+    if (count(operand.shape) !== size) return false;
+    if (isReduction(operand)) return (rowLengthOf(operand) ?? 0) * size === group.size;
+    return operand.work.kind === 'map' && isOfRows(operand, group);
+  });
 }
 
 /** Is it more of an epilogue than a part of what reads it? */

@@ -1,5 +1,4 @@
 /** @file A compiled graph: one plan for each combination of sizes, all on the same weights and variables. */
-import { HdmError } from '../../errors.ts';
 import type { Sizes } from '../../graph/dim.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { count, evaluateShape } from '../../graph/shape.ts';
@@ -8,6 +7,7 @@ import type { Program, Values } from '../runtime.ts';
 import { deviceError } from './device.ts';
 import { fromBytes, numbersToBytes, toBytes, type Memory, type SharedBuffers } from './memory.ts';
 import { FORMAT_BYTES, type Node } from './node.ts';
+import { mergeProducts } from './merge.ts';
 import { prepareOperands } from './operands.ts';
 import type { Compiled, Pipelines } from './pipelines.ts';
 import { plan, type Location, type Plan } from './plan.ts';
@@ -62,11 +62,13 @@ export class WebgpuProgram implements Program {
 
   async run(inputs: Values): Promise<Values> {
     const { memory } = this.#machine;
-    const sizes = bindSizes(this.#graph, inputs);
+    const sizes = bindSizes(this.#graph, inputs, (name) => this.#variables?.typeOf(name));
     memory.gpu.check();
-    for (const name of this.#graph.variables.keys()) this.#variableBuffer(name);
     const specialized = await this.#specialize(sizes);
     while (this.#pending.length >= RUNS_AHEAD) await this.#pending.shift();
+    for (const [name, { dtype, shape }] of this.#graph.assignments) {
+      await this.#variables!.prepare(name, { dtype, shape: evaluateShape(shape, sizes) });
+    }
     for (const [name, value] of Object.entries(inputs)) this.#upload(name, value);
     this.#submit(specialized);
     const results = this.#download(specialized);
@@ -74,6 +76,21 @@ export class WebgpuProgram implements Program {
     const values = await results;
     memory.gpu.check();
     return values;
+  }
+
+  /** Runs once without inputs and keeps the outputs on the GPU: as weights of `other`, by their names. */
+  async runInto(other: WeightBuffers): Promise<void> {
+    const { memory } = this.#machine;
+    const specialized = await this.#specialize({});
+    const results = await memory.guarded(() =>
+      [...specialized.plan.outputs].map(([name, node]) => {
+        const bytes = count(node.shape) * FORMAT_BYTES[node.format];
+        return { name, node, buffer: memory.allocate(bytes, 'a computed weight') };
+      }),
+    );
+    this.#submit(specialized, results.map(({ node, buffer }) => ({ node, to: buffer })));
+    for (const { name, node, buffer } of results) other.put(name, node.format, buffer);
+    this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
   }
 
   async dispose(): Promise<void> {
@@ -98,7 +115,8 @@ export class WebgpuProgram implements Program {
 
   async #prepare(sizes: Sizes): Promise<Specialized> {
     const { memory, pipelines, shared } = this.#machine;
-    const made = plan(prepareOperands(resolve(this.#graph, sizes, memory.gpu.features.half)), memory.gpu);
+    const resolved = mergeProducts(resolve(this.#graph, sizes, memory.gpu.features.half));
+    const made = plan(prepareOperands(resolved), memory.gpu);
     const compiling = made.steps.map(({ kernel }) => pipelines.get(kernel));
     const [constants, weights] = [new Map<Node, GPUBuffer>(), new Map<Node, GPUBuffer>()];
     for (const [node, location] of made.locations) {
@@ -137,7 +155,7 @@ export class WebgpuProgram implements Program {
     memory.write(buffer, bytes);
   }
 
-  #submit(specialized: Specialized): void {
+  #submit(specialized: Specialized, results: readonly { node: Node; to: GPUBuffer }[] = []): void {
     const { device } = this.#machine.memory.gpu;
     const { steps, copies } = specialized.plan;
     const groups = this.#bindGroups(specialized);
@@ -149,9 +167,10 @@ export class WebgpuProgram implements Program {
       pass.dispatchWorkgroups(...kernel.workgroups);
     });
     pass.end();
-    for (const { name, from } of copies) {
-      const size = Math.ceil((count(from.shape) * FORMAT_BYTES[from.format]) / 4) * 4;
-      encoder.copyBufferToBuffer(this.#bufferOf(from, specialized), 0, this.#variableBuffer(name), 0, size);
+    const toVariables = copies.map(({ name, from }) => ({ node: from, to: this.#variables!.bufferOf(name) }));
+    for (const { node, to } of [...toVariables, ...results]) {
+      const size = Math.ceil((count(node.shape) * FORMAT_BYTES[node.format]) / 4) * 4;
+      if (size > 0) encoder.copyBufferToBuffer(this.#bufferOf(node, specialized), 0, to, 0, size);
     }
     try {
       device.queue.submit([encoder.finish()]);
@@ -187,16 +206,8 @@ export class WebgpuProgram implements Program {
       case 'input':
         return this.#inputs.get(location.name)!;
       case 'variable':
-        return this.#variableBuffer(location.name);
+        return this.#variables!.bufferOf(location.name);
     }
-  }
-
-  #variableBuffer(name: string): GPUBuffer {
-    const { dtype, shape } = this.#graph.variables.get(name)!;
-    if (!this.#variables) {
-      throw new HdmError('internal', 'webgpu runtime', 'a graph with variables was compiled without its own');
-    }
-    return this.#variables.bufferOf(name, { dtype, shape: shape as readonly number[] });
   }
 
   async #download(specialized: Specialized): Promise<Values> {

@@ -190,10 +190,34 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   sum: (context) => reduction('sum', context),
   largest: (context) => reduction('largest', context),
-  matmul: ({ maker, inputs, shape, format }) => maker.make({ kind: 'matmul' }, inputs, shape, format),
+  matmul({ maker, inputs, shape, format }) {
+    const [a, b] = inputs as [Node, Node];
+    if (a.shape.at(-1)! > FEW_TERMS) return maker.make({ kind: 'matmul' }, inputs, shape, format);
+    return outerProducts(maker, a, b, shape, format);
+  },
   ...Object.fromEntries(ATTENTION_KINDS.map((kind) => [kind, attention])),
   ...Object.fromEntries(CONVOLUTION_KINDS.map((kind) => [kind, convolution])),
 };
+
+/** Products with a shorter inner axis are written out: they fuse with what is around them. */
+const FEW_TERMS = 4;
+
+/** Σ a[…, i] b[i, …] as elementwise ops. */
+function outerProducts(
+  maker: NodeMaker,
+  a: Node,
+  b: Node,
+  shape: readonly number[],
+  format: Format,
+): Node {
+  const terms = Array.from({ length: a.shape.at(-1)! }, (_, i) => {
+    const column = maker.slice(a, a.shape.length - 1, i, 1);
+    const row = maker.slice(b, b.shape.length - 2, i, 1);
+    return maker.make({ kind: 'map', rule: 'mul' }, [column, row], shape, format);
+  });
+  if (terms.length === 0) return maker.reshape(maker.literal(0, format), shape);
+  return terms.reduce((x, y) => maker.make({ kind: 'map', rule: 'add' }, [x, y], shape, format));
+}
 
 function given(
   kind: 'input' | 'weight' | 'variable',

@@ -5,6 +5,7 @@ import type { Program, Runtime, Variables, WeightSources } from '../runtime.ts';
 import { openDevice, type DeviceOptions } from './device.ts';
 import { Memory, SharedBuffers } from './memory.ts';
 import { Pipelines } from './pipelines.ts';
+import { splitPrepared } from './prepare.ts';
 import { WebgpuProgram, type Machine } from './program.ts';
 import { WebgpuVariables } from './variables.ts';
 import { WeightBuffers } from './weights.ts';
@@ -17,7 +18,7 @@ export interface WebgpuRuntime extends Runtime {
 }
 
 /** Composite ops with a kernel of their own. */
-const KEPT: ReadonlySet<string> = new Set();
+export const KEPT: ReadonlySet<string> = new Set();
 
 /** Opens a GPU. Throws `device` when there is none. */
 export async function webgpuRuntime(options: DeviceOptions = {}): Promise<WebgpuRuntime> {
@@ -33,15 +34,21 @@ export async function webgpuRuntime(options: DeviceOptions = {}): Promise<Webgpu
     precision: gpu.features.half ? 'f16' : 'f32',
     async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {
       const own = variables instanceof WebgpuVariables ? variables : undefined;
-      if (graph.variables.size > 0 && !own) {
+      if (graph.variables.size + graph.assignments.size > 0 && !own) {
         throw new HdmError(
           'internal',
           'webgpu runtime',
           'a graph with variables was compiled without its own',
         );
       }
-      const expanded = expandGraph(graph, ({ name }) => KEPT.has(name));
-      return new WebgpuProgram(machine, expanded, new WeightBuffers(memory, weights), own);
+      const { once, rest } = splitPrepared(expandGraph(graph, ({ name }) => KEPT.has(name)));
+      const buffers = new WeightBuffers(memory, weights);
+      if (once) {
+        const first = new WebgpuProgram(machine, once, new WeightBuffers(memory, weights), undefined);
+        await first.runInto(buffers);
+        await first.dispose();
+      }
+      return new WebgpuProgram(machine, rest, buffers, own);
     },
     createVariables: () => new WebgpuVariables(memory),
     memory: () => ({ held: memory.held, peak: memory.peak }),

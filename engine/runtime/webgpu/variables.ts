@@ -1,8 +1,8 @@
 /** @file Variables as buffers that stay on the GPU. */
 import { HdmError } from '../../errors.ts';
-import { formatType } from '../../graph/graph.ts';
-import { DTYPES, type DType, type TensorData } from '../../graph/dtype.ts';
+import type { DType, TensorData } from '../../graph/dtype.ts';
 import { count } from '../../graph/shape.ts';
+import type { GivenType } from '../bind.ts';
 import type { Variables } from '../runtime.ts';
 import { fromBytes, toBytes, type Memory } from './memory.ts';
 import { FORMAT_BYTES, type Format } from './node.ts';
@@ -28,8 +28,7 @@ export class WebgpuVariables implements Variables {
   async write(name: string, value: TensorData): Promise<void> {
     const { dtype, shape } = value;
     const known = this.#held.get(name);
-    const isSame = known?.dtype === dtype && known.shape.join() === shape.join();
-    const held = isSame ? known : await this.#replace(name, dtype, shape);
+    const held = known && isOf(known, dtype, shape) ? known : await this.#replace(name, dtype, shape);
     this.#memory.write(held.buffer, toBytes(value, held.format));
     this.#memory.gpu.check();
   }
@@ -51,23 +50,28 @@ export class WebgpuVariables implements Variables {
     return Promise.resolve();
   }
 
-  /** The buffer of a variable that a graph declares with this type. */
-  bufferOf(name: string, declared: { dtype: DType; shape: readonly number[] }): GPUBuffer {
-    const { buffer, ...held } = this.#get(name);
-    if (formatType(held) === formatType(declared)) return buffer;
-    const problem = `expected ${formatType(declared)}, got ${formatType(held)}`;
-    throw new HdmError('bad-shape', `variable "${name}"`, problem);
+  typeOf(name: string): GivenType | undefined {
+    return this.#held.get(name);
+  }
+
+  bufferOf(name: string): GPUBuffer {
+    return this.#get(name).buffer;
+  }
+
+  /** Makes sure that a variable that a run assigns has a buffer of this type. */
+  async prepare(name: string, { dtype, shape }: GivenType): Promise<void> {
+    if (!isOf(this.#held.get(name), dtype, shape)) await this.#replace(name, dtype, shape);
   }
 
   #get(name: string): Held {
     const held = this.#held.get(name);
-    if (!held) throw new HdmError('internal', `variable "${name}"`, 'it is used before it was written');
+    if (!held) throw new HdmError('internal', `variable "${name}"`, 'it is read before it was written');
     return held;
   }
 
   async #replace(name: string, dtype: DType, shape: readonly number[]): Promise<Held> {
     const format = formatOf(dtype, this.#memory.gpu.features.half);
-    const bytes = count(shape) * Math.max(FORMAT_BYTES[format], DTYPES[dtype].bytes === 8 ? 4 : 0);
+    const bytes = count(shape) * FORMAT_BYTES[format];
     const buffer = await this.#memory.guarded(() => this.#memory.allocate(bytes, `the variable "${name}"`));
     const old = this.#held.get(name);
     if (old) this.#memory.free(old.buffer);
@@ -76,4 +80,8 @@ export class WebgpuVariables implements Variables {
     this.generation++;
     return held;
   }
+}
+
+function isOf(held: Held | undefined, dtype: DType, shape: readonly number[]): boolean {
+  return held?.dtype === dtype && held.shape.join() === shape.join();
 }

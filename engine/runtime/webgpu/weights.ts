@@ -33,6 +33,11 @@ export class WeightBuffers {
     return loaded;
   }
 
+  /** Gives a weight that was computed. */
+  put(name: string, format: Format, buffer: GPUBuffer): void {
+    this.#loaded.set(`${format} ${name}`, Promise.resolve(buffer));
+  }
+
   async dispose(): Promise<void> {
     const all = await Promise.allSettled(this.#loaded.values());
     this.#loaded.clear();
