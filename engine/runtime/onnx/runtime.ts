@@ -9,7 +9,7 @@ import { bindSizes, type GivenType } from '../bind.ts';
 import type { Program, Runtime, Values, Variables, WeightSources } from '../runtime.ts';
 import { atBorder, lowerToOnnx, nextOf, variableInput } from './lower.ts';
 
-export type OnnxProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
+export type OnnxProvider = 'cpu' | 'ort-webgpu' | 'cuda' | 'dml' | 'coreml';
 
 interface ProviderFacts {
   /** The format it computes best in; norms and softmax stay in float32. */
@@ -21,7 +21,7 @@ interface ProviderFacts {
 const PROVIDERS: Record<OnnxProvider, ProviderFacts> = {
   cpu: { precision: 'f32', unfused: [] },
   // Its MultiHeadAttention computed wrongly for more than 32 tokens on a device with small subgroups.
-  webgpu: { precision: 'f16', unfused: ['attention'] },
+  'ort-webgpu': { precision: 'f16', unfused: ['attention'] },
   cuda: { precision: 'f16', unfused: [] },
   dml: { precision: 'f16', unfused: [] },
   coreml: { precision: 'f16', unfused: [] },
@@ -98,6 +98,11 @@ function ownVariables(graph: Graph, variables: Variables | undefined): OnnxVaria
   throw new HdmError('internal', 'onnx runtime', 'a graph with variables was compiled without its own');
 }
 
+/** What ONNX Runtime calls it; plain `webgpu` is our own runtime. */
+export function providerName(provider: OnnxProvider): string {
+  return provider === 'ort-webgpu' ? 'webgpu' : provider;
+}
+
 async function createSession(
   model: Uint8Array,
   provider: OnnxProvider,
@@ -106,7 +111,7 @@ async function createSession(
   const config = folder ? { model_external_initializers_file_folder_path: folder } : {};
   try {
     return await ort.InferenceSession.create(model, {
-      executionProviders: [provider],
+      executionProviders: [providerName(provider)],
       graphOptimizationLevel: 'all',
       intraOpNumThreads: availableParallelism(),
       logSeverityLevel: 4, // errors come back as exceptions

@@ -78,8 +78,9 @@ export async function openDevice({ adapter: wanted, checks, half = true }: Devic
     throw deviceError(error);
   }
   let failure: HdmError | undefined;
+  let lost: HdmError | undefined;
   void device.lost.then(({ message }) => {
-    failure = new HdmError('device', 'device webgpu', `the GPU was lost: ${firstLine(message)}`, ADVICE.lost);
+    lost = new HdmError('device', 'device webgpu', `the GPU was lost: ${firstLine(message)}`, ADVICE.lost);
   });
   device.addEventListener('uncapturederror', (event) => {
     failure ??= deviceError((event as GPUUncapturedErrorEvent).error);
@@ -92,7 +93,9 @@ export async function openDevice({ adapter: wanted, checks, half = true }: Devic
     hasTimestamps: device.features.has('timestamp-query'),
     buffersPerKernel: device.limits.maxStorageBuffersPerShaderStage,
     check() {
-      if (failure) throw failure;
+      const error = lost ?? failure;
+      failure = undefined;
+      if (error) throw error;
     },
   };
 }

@@ -19,6 +19,8 @@ import {
   flatten,
   minus,
   plus,
+  quotient,
+  remainder,
   substitute,
   times,
   unflatten,
@@ -193,12 +195,18 @@ export class Emitter {
       if (kept === 'bool') return `(${text} != ${storedType('u32', size)}())`;
       return node.format === 'f16' ? `${typeName('f32', size)}(${text})` : text;
     };
-    if (width === 1) return this.let(asKept(`${this.#bind(node, 1, 'read').name}[${position.text}]`, 1));
+    if (width === 1) return this.let(asKept(this.#single(node, position), 1));
     const base = count(node.shape) % 4 === 0 ? vectorBase(position, LANE, 4) : undefined;
     if (base) return this.let(asKept(`${this.#bind(node, 4, 'read').name}[${base.text}]`, 4));
-    const { name } = this.#bind(node, 1, 'read');
-    const parts = [0, 1, 2, 3].map((lane) => asKept(`${name}[${substitute(position, LANE, lane).text}]`, 1));
+    const parts = [0, 1, 2, 3].map((lane) => asKept(this.#single(node, substitute(position, LANE, lane)), 1));
     return this.let(`${typeName(kept, 4)}(${parts.join(', ')})`);
+  }
+
+  /** One number. Whole vectors are bound as such, so that a buffer read in both ways is one binding. */
+  #single(node: Node, position: Index): string {
+    if (count(node.shape) % 4 !== 0) return `${this.#bind(node, 1, 'read').name}[${position.text}]`;
+    const { name } = this.#bind(node, 4, 'read');
+    return `${name}[${quotient(position, 4).text}][${remainder(position, 4).text}]`;
   }
 
   #note(node: Node, position: Index): void {
@@ -284,7 +292,7 @@ export class Emitter {
     if (!this.#options.isStored(inverse)) throw new NotHere(inverse);
     const found = this.#once(`inverse ${inverse.id} ${row.text}`, () => {
       this.#note(inverse, row);
-      return this.let(`${this.#bind(inverse, 1, 'read').name}[${row.text}]`);
+      return this.let(this.#single(inverse, row));
     });
     return this.#choice(`${found} == 0u`, keptAs(node.format), width, {
       yes: () => this.value(x, coordinates, width),

@@ -10,7 +10,7 @@
 import { count } from '../../graph/shape.ts';
 import { mapCost } from './elementwise.ts';
 import { NotHere } from './emit.ts';
-import { isHeavy, isReduction, type Node } from './node.ts';
+import { CONVOLUTION_KINDS, isHeavy, isReduction, type Node } from './node.ts';
 import { rowLengthOf } from './reduction.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -91,11 +91,11 @@ class Fusion {
     return this.#ordered([...new Set(this.#stores.values())]);
   }
 
-  /** A node that some group needs in memory and does not find there. */
+  /** A node that some group needs in memory and does not find there, or that would relieve one with too many buffers. */
   missing(groups: readonly Group[]): Node | undefined {
     for (const group of groups) {
       try {
-        this.#attempt(group);
+        if (this.#attempt(group).buffers > this.#options.buffers) return middleOf(group);
       } catch (error) {
         if (error instanceof NotHere) return error.node;
         throw error;
@@ -182,13 +182,19 @@ class Fusion {
   /** Two maps that read a costly node, as the rotations of q and k read their angles, become one kernel. */
   #mergeReaders(node: Node, groups: readonly Group[]): boolean {
     const [first, second] = groups as [Group, Group];
-    const isFit = groups.length === 2 && groups.every(({ kind, size }) => kind === 'map' && size === first.size);
-    if (!isFit || this.#dependsOn(first, new Set([second]), 0) || this.#dependsOn(second, new Set([first]), 0)) {
+    const isFit =
+      groups.length === 2 && groups.every(({ kind, size }) => kind === 'map' && size === first.size);
+    if (
+      !isFit ||
+      this.#dependsOn(first, new Set([second]), 0) ||
+      this.#dependsOn(second, new Set([first]), 0)
+    ) {
       return false;
     }
     const outputs = [...first.outputs, ...second.outputs];
     const members = new Set([...first.members, ...second.members]);
-    if (!this.#hasRoom(node, { ...first, outputs, members }) || !this.#works({ ...first, outputs, members })) return false;
+    if (!this.#hasRoom(node, { ...first, outputs, members }) || !this.#works({ ...first, outputs, members }))
+      return false;
     first.outputs.push(...second.outputs);
     for (const member of second.members) {
       this.#owners.get(member)!.delete(second);
@@ -318,7 +324,7 @@ class Fusion {
 const CHEAP = 4;
 
 /** Heavy kernels that hand their results to an epilogue. */
-const HAS_EPILOGUE = new Set<string>(['matmul']);
+const HAS_EPILOGUE = new Set<string>(['matmul', ...CONVOLUTION_KINDS]);
 
 function reductionGroup(node: Node): Group {
   const size = count(node.inputs[0]!.shape);
@@ -345,6 +351,12 @@ function endsInProduct(node: Node, readers: ReadonlyMap<Node, readonly Node[]>):
     if (HAS_EPILOGUE.has(operand.work.kind)) return true;
     return operand.work.kind === 'map' && endsInProduct(operand, readers);
   });
+}
+
+/** A node whose storing cuts a group about in half. */
+function middleOf({ members, outputs, product }: Group): Node {
+  const inside = [...members].filter((node) => !outputs.includes(node) && node !== product);
+  return inside[Math.floor(inside.length / 2)]!;
 }
 
 /** Is it no work but a place: a buffer, a number, a view? */

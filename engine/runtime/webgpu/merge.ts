@@ -50,7 +50,14 @@ function findRuns(nodes: readonly Node[]): Map<Node, Run> {
     const [left, right] = node.inputs.map((input) => asMatrix(input, batch)) as [Strided?, Strided?];
     if (!left || !right || count(batch) !== 1) continue;
     const columns = node.shape.at(-1)!;
-    const key = [left.base.id, left.offset, left.strides, node.shape.at(-2), right.base.id, right.strides].join();
+    const key = [
+      left.base.id,
+      left.offset,
+      left.strides,
+      node.shape.at(-2),
+      right.base.id,
+      right.strides,
+    ].join();
     const run = open.get(key);
     const isNext = run && right.offset === run.right.offset + run.columns * right.strides[2]!;
     if (isNext) {

@@ -19,6 +19,8 @@ export interface Convolution {
 
 export type Work =
   | { readonly kind: 'given'; readonly source: Source }
+  /** Memory for some kernels between themselves. */
+  | { readonly kind: 'scratch' }
   | { readonly kind: 'literal'; readonly value: number }
   /** The coordinate itself. */
   | { readonly kind: 'range' }

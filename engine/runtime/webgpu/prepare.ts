@@ -26,10 +26,7 @@ export function splitPrepared(graph: Graph): Prepared {
   }
   const results = graph.nodes.filter(
     (node) =>
-      fixed.has(node) &&
-      (needed.has(node) || sinks.has(node)) &&
-      !VIEWS.has(node.op.name) &&
-      isWork(node),
+      fixed.has(node) && (needed.has(node) || sinks.has(node)) && !VIEWS.has(node.op.name) && isWork(node),
   );
   if (results.length === 0) return { rest: graph };
 
@@ -82,7 +79,11 @@ function hasLargeInput(node: Tensor): boolean {
 }
 
 /** The tensors and what they are computed from, in order; nothing beyond `ends`. */
-function upstreamOf(tensors: readonly Tensor[], graph: Graph, ends: ReadonlySet<Tensor> = new Set()): Tensor[] {
+function upstreamOf(
+  tensors: readonly Tensor[],
+  graph: Graph,
+  ends: ReadonlySet<Tensor> = new Set(),
+): Tensor[] {
   const needed = new Set(tensors);
   for (const node of graph.nodes.toReversed()) {
     if (needed.has(node) && !ends.has(node)) node.inputs.forEach((input) => needed.add(input));

@@ -88,7 +88,10 @@ export class WebgpuProgram implements Program {
         return { name, node, buffer: memory.allocate(bytes, 'a computed weight') };
       }),
     );
-    this.#submit(specialized, results.map(({ node, buffer }) => ({ node, to: buffer })));
+    this.#submit(
+      specialized,
+      results.map(({ node, buffer }) => ({ node, to: buffer })),
+    );
     for (const { name, node, buffer } of results) other.put(name, node.format, buffer);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
   }

@@ -203,13 +203,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 const FEW_TERMS = 4;
 
 /** Σ a[…, i] b[i, …] as elementwise ops. */
-function outerProducts(
-  maker: NodeMaker,
-  a: Node,
-  b: Node,
-  shape: readonly number[],
-  format: Format,
-): Node {
+function outerProducts(maker: NodeMaker, a: Node, b: Node, shape: readonly number[], format: Format): Node {
   const terms = Array.from({ length: a.shape.at(-1)! }, (_, i) => {
     const column = maker.slice(a, a.shape.length - 1, i, 1);
     const row = maker.slice(b, b.shape.length - 2, i, 1);
@@ -276,8 +270,16 @@ function attention({ maker, inputs, tensor, shape, format }: Context): Node {
   return maker.make({ kind, scale }, inputs, shape, format);
 }
 
+/** The bias of a convolution is an op of its own: it becomes part of what the kernel does with its results. */
 function convolution({ maker, inputs, tensor, shape, format }: Context): Node {
-  const { stride, padding } = tensor.attributes as { stride: number; padding: readonly [number, number] };
+  const { stride, padding } = tensor.attributes as {
+    stride: number;
+    padding: readonly [number, number];
+  };
   const kind = tensor.op.name as (typeof CONVOLUTION_KINDS)[number];
-  return maker.make({ kind, stride, before: padding[0] }, inputs, shape, format);
+  const [x, weight, bias] = inputs as [Node, Node, Node?];
+  const product = maker.make({ kind, stride, before: padding[0] }, [x, weight], shape, format);
+  if (!bias) return product;
+  const perChannel = maker.reshape(bias, [shape[1]!, 1, 1]);
+  return maker.make({ kind: 'map', rule: 'add' }, [product, perChannel], shape, format);
 }

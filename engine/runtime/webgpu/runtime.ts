@@ -31,6 +31,7 @@ export async function webgpuRuntime(options: DeviceOptions = {}): Promise<Webgpu
   };
   return {
     device: 'webgpu',
+    isSoftware: gpu.adapter.isSoftware,
     precision: gpu.features.half ? 'f16' : 'f32',
     async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {
       const own = variables instanceof WebgpuVariables ? variables : undefined;

@@ -5,10 +5,9 @@ import { Emitter, lanes } from '../emit.ts';
 import type { Width } from '../elementwise.ts';
 import type { Group } from '../fuse.ts';
 import { flatten, plus, times, variable } from '../indexing.ts';
-import type { Epilogue, Kernel } from '../kernel.ts';
-import type { Operand } from '../kernels/operand.ts';
-import { convolutionKernel, type ConvolutionProblem } from '../kernels/plain-convolution.ts';
-import { matmulKernel } from '../kernels/plain-matmul.ts';
+import type { Epilogue } from '../kernel.ts';
+import { convolutionChoices, convolutionPlan, type ConvolutionProblem } from '../kernels/convolution.ts';
+import { matmulChoices, matmulPlan, type MatmulChoice, type Operand, type Plan } from '../kernels/matmul.ts';
 import { inverseKernels, scatterAddKernels } from '../kernels/scatter.ts';
 import type { ConvolutionKind, Kind, Node, WorkOf } from '../node.ts';
 import { asMatrix, asWhole, type Strided } from '../operands.ts';
@@ -53,14 +52,25 @@ const WRITERS: Partial<Record<Kind, HeavyWriter>> = {
 
 type Shapes = Pick<ConvolutionProblem, 'picture' | 'weight' | 'result'>;
 
+/** Pictures are products with a row for each channel, weights with a row for each output. */
 function convolution(shapesOf: (inputs: readonly Node[], result: Node) => Shapes): HeavyWriter {
-  return (node, _group, { features }) => {
+  return (node, group, context) => {
     const { kind, stride, before } = node.work as WorkOf<ConvolutionKind>;
     const dtype = node.format as 'f16' | 'f32';
+    const [first, rows, ...rest] = node.shape as [number, number, ...number[]];
+    const matrix: Matrix =
+      kind === 'conv2dWeights' ? [1, first, rows * count(rest)] : [first, rows, count(rest)];
     const problem = { kind, stride, before, dtype, ...shapesOf(node.inputs, node) };
-    return plainly({ kernel: convolutionKernel(problem, features), buffers: [...wholes(node), node] });
+    const epilogue = epilogueOf(group, node, matrix, context);
+    const flops = (2 * count(problem.result) * count(problem.weight)) / problem.weight[0]!;
+    const choice = choiceFor(flops, convolutionChoices(problem, context.features));
+    const plan = convolutionPlan({ ...problem, ...choice }, context.features, epilogue.epilogue);
+    return withEpilogue(plan, wholes(node), epilogue);
   };
 }
+
+/** Matrices, rows and columns of a product. */
+type Matrix = readonly [batch: number, rows: number, columns: number];
 
 /** Kernels without an epilogue. */
 function plainly(...steps: readonly Step[]): Written {
@@ -85,8 +95,20 @@ function writeMatmul(node: Node, group: Group, context: WriteContext): Written {
     a: operandOf(a, m, k),
     b: operandOf(b, k, n),
   };
-  const kernel = matmulKernel(problem, context.features, epilogue.epilogue);
-  return withEpilogue(kernel, [a.base, b.base], epilogue);
+  const choice = choiceFor(2 * count(node.shape) * k, matmulChoices(problem, context.features));
+  const plan = matmulPlan({ ...problem, ...choice }, context.features, epilogue.epilogue);
+  return withEpilogue(plan, [a.base, b.base], epilogue);
+}
+
+/** Products with fewer operations take longer to start than to compute: the kernel that is compiled soonest serves. */
+const SMALL_PRODUCT = 2 ** 24;
+
+function choiceFor(flops: number, choices: readonly MatmulChoice[]): { choice?: MatmulChoice } {
+  if (flops > SMALL_PRODUCT) return {};
+  const plain = choices.filter(({ way, splits }) => way === 'tiled' && splits === 1);
+  const size = (choice: MatmulChoice): number =>
+    choice.way === 'tiled' ? choice.tile.rows * choice.tile.columns : 0;
+  return { choice: plain.reduce((a, b) => (size(b) <= size(a) ? b : a)) };
 }
 
 function operandOf({ offset, strides }: Strided, rows: number, columns: number): Operand {
@@ -105,7 +127,7 @@ interface FusedEpilogue {
 function epilogueOf(
   group: Group,
   product: Node,
-  [batches, rows, columns]: readonly [number, number, number],
+  [batches, rows, columns]: Matrix,
   context: WriteContext,
 ): FusedEpilogue {
   const width: Width = columns % 4 === 0 ? 4 : 1;
@@ -131,18 +153,29 @@ ${emitter.body()}
   return { epilogue, emitter, aligned: position.text };
 }
 
-/** A kernel whose last bindings are those of its epilogue. */
+/** Kernels whose last bindings are those of the epilogue; sums of a split product are in a buffer between them. */
 function withEpilogue(
-  kernel: Kernel,
+  { kernels, partialBytes }: Plan,
   operands: readonly Node[],
   { emitter, aligned }: FusedEpilogue,
 ): Written {
-  const { bound } = emitter;
-  return {
-    steps: [{ kernel, buffers: [...operands, ...bound.map(({ node }) => node)] }],
-    buffers: operands.length + bound.length,
-    isAligned: (node) => !operands.includes(node) && isAlignedIn(emitter, [aligned])(node),
-  };
+  const [first, second] = kernels;
+  const last = emitter.bound.map(({ node }) => node);
+  const buffers = operands.length + last.length;
+  const isAligned = (node: Node): boolean =>
+    !operands.includes(node) && isAlignedIn(emitter, [aligned])(node);
+  if (!second) return { steps: [{ kernel: first, buffers: [...operands, ...last] }], buffers, isAligned };
+  const sums = scratch(partialBytes);
+  const steps = [
+    { kernel: first, buffers: [...operands, sums] },
+    { kernel: second, buffers: [sums, ...last] },
+  ];
+  return { steps, buffers, isAligned };
+}
+
+/** Memory for the kernels of one node only. */
+function scratch(bytes: number): Node {
+  return { id: -1, work: { kind: 'scratch' }, inputs: [], shape: [bytes / 4], format: 'f32' };
 }
 
 /** Operands that lie in one piece. */

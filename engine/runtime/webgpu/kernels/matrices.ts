@@ -71,7 +71,10 @@ interface Strip {
   readonly size: number;
 }
 
-function sizesOf(choice: MatrixChoice, { left, right }: Product): { strips: [Strip, Strip]; step: number; bytes: number } {
+function sizesOf(
+  choice: MatrixChoice,
+  { left, right }: Product,
+): { strips: [Strip, Strip]; step: number; bytes: number } {
   const stripOf = (name: 'left' | 'right', source: Source, outer: number, first: number): Strip => {
     const [rows, length] = source.along === 'inner' ? [outer, choice.k] : [choice.k, outer];
     const groups = length / GROUP;
@@ -190,7 +193,11 @@ interface Copier {
 }
 
 /** Moves a strip through registers: all loads first, then all writes to workgroup memory. */
-function copier({ source, name, rows, groups, stride, first }: Strip, threads: number, isInside: boolean): Copier {
+function copier(
+  { source, name, rows, groups, stride, first }: Strip,
+  threads: number,
+  isInside: boolean,
+): Copier {
   const total = rows * groups;
   const count = divide(total, threads);
   const origin = name === 'left' ? 'first_row' : 'first_column';
@@ -245,7 +252,12 @@ ${lines(rows, (r) => `      sum_${r}_${c} = subgroupMatrixMultiplyAccumulate(lef
 }
 
 /** Matrices give their numbers only to memory. One row of them at a time goes through it to the epilogue. */
-function storeTile(product: Product, choice: MatrixChoice, epilogue: Epilogue, { subgroups }: Features): string {
+function storeTile(
+  product: Product,
+  choice: MatrixChoice,
+  epilogue: Epilogue,
+  { subgroups }: Features,
+): string {
   const { config, subgroup } = choice;
   const { m, n } = product;
   const stride = resultStride(subgroup);
@@ -258,7 +270,9 @@ function storeTile(product: Product, choice: MatrixChoice, epilogue: Epilogue, {
   let corner = subgroup * ${config.m * stride}u;
 ${lines(
   rows,
-  (r) => `${lines(columns, (c) => `  subgroupMatrixStore<row_major>(&memory, corner + ${(c * config.n) / 4}u, sum_${r}_${c}, ${stride}u);`)}
+  (
+    r,
+  ) => `${lines(columns, (c) => `  subgroupMatrixStore<row_major>(&memory, corner + ${(c * config.n) / 4}u, sum_${r}_${c}, ${stride}u);`)}
   workgroupBarrier();
   for (var i = lane; i < ${groups}u; i += ${subgroups[1]}u) {
     let to_row = first_row + row + ${r * config.m}u + i / ${across}u;

@@ -7,8 +7,7 @@ import { buffer, divide, enable, pieceOf, spread } from './wgsl.ts';
 
 /** A way to compute a product. Any is right, speed differs. */
 export type Choice = { readonly splits: number } & (
-  | ({ readonly way: 'matrices' } & MatrixChoice)
-  | { readonly way: 'tiled'; readonly tile: Tile }
+  ({ readonly way: 'matrices' } & MatrixChoice) | { readonly way: 'tiled'; readonly tile: Tile }
 );
 
 export interface Plan {
@@ -39,7 +38,11 @@ export function choicesFor(product: Product, features: Features): readonly Choic
   const { batch, m, n, k } = product;
   const splitsFor = (tile: { readonly m: number; readonly n: number }): readonly number[] => {
     const workgroups = batch * divide(m, tile.m) * divide(n, tile.n);
-    const wanted = Math.min(divide(ENOUGH_WORKGROUPS, workgroups), Math.floor(k / SHORTEST_PART), MOST_SPLITS);
+    const wanted = Math.min(
+      divide(ENOUGH_WORKGROUPS, workgroups),
+      Math.floor(k / SHORTEST_PART),
+      MOST_SPLITS,
+    );
     return wanted > 1 ? [wanted, 1] : [1];
   };
   const tiles = TILES.filter((tile) => fits(tile, features));

@@ -24,7 +24,13 @@ export function matmulProblem({ batch, m, n, k, ta, tb }: MatmulSizes): MatmulPr
 
 export function referenceProduct(p: MatmulProblem, a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {
   const { batch, m, n, k } = p;
-  const at = (data: ArrayLike<number>, operand: Operand, item: number, row: number, column: number): number => {
+  const at = (
+    data: ArrayLike<number>,
+    operand: Operand,
+    item: number,
+    row: number,
+    column: number,
+  ): number => {
     const [outer, inner] = operand.transposed ? [column, row] : [row, column];
     return data[operand.offset + item * operand.batchStride + outer * operand.rowStride + inner]!;
   };
