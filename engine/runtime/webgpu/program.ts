@@ -6,6 +6,7 @@ import { bindSizes } from '../bind.ts';
 import type { Program, Values } from '../runtime.ts';
 import { deviceError } from './device.ts';
 import { fromBytes, numbersToBytes, toBytes, type Memory, type SharedBuffers } from './memory.ts';
+import type { Profiler } from './profiler.ts';
 import { FORMAT_BYTES, type Node } from './node.ts';
 import { mergeProducts } from './merge.ts';
 import { prepareOperands } from './operands.ts';
@@ -20,6 +21,8 @@ export interface Machine {
   readonly memory: Memory;
   readonly pipelines: Pipelines;
   readonly shared: SharedBuffers;
+  /** Times every kernel. */
+  readonly profiler?: Profiler;
 }
 
 /** Plans kept for sizes that were used; the one that was not used for longest goes first. */
@@ -61,7 +64,7 @@ export class WebgpuProgram implements Program {
   }
 
   async run(inputs: Values): Promise<Values> {
-    const { memory } = this.#machine;
+    const { memory, profiler } = this.#machine;
     const sizes = bindSizes(this.#graph, inputs, (name) => this.#variables?.typeOf(name));
     memory.gpu.check();
     const specialized = await this.#specialize(sizes);
@@ -70,11 +73,12 @@ export class WebgpuProgram implements Program {
       await this.#variables!.prepare(name, { dtype, shape: evaluateShape(shape, sizes) });
     }
     for (const [name, value] of Object.entries(inputs)) this.#upload(name, value);
-    this.#submit(specialized);
+    this.#submit(specialized, [], profiler);
     const results = this.#download(specialized);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
     const values = await results;
     memory.gpu.check();
+    await profiler?.report();
     return values;
   }
 
@@ -158,18 +162,31 @@ export class WebgpuProgram implements Program {
     memory.write(buffer, bytes);
   }
 
-  #submit(specialized: Specialized, results: readonly { node: Node; to: GPUBuffer }[] = []): void {
+  #submit(
+    specialized: Specialized,
+    results: readonly { node: Node; to: GPUBuffer }[] = [],
+    profiler?: Profiler,
+  ): void {
     const { device } = this.#machine.memory.gpu;
     const { steps, copies } = specialized.plan;
     const groups = this.#bindGroups(specialized);
     const encoder = device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    steps.forEach(({ kernel }, index) => {
+    const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
       pass.setPipeline(specialized.compiled[index]!.pipeline);
       pass.setBindGroup(0, groups[index]!);
-      pass.dispatchWorkgroups(...kernel.workgroups);
-    });
-    pass.end();
+      pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
+    };
+    if (profiler)
+      profiler.encode(
+        encoder,
+        steps.map(({ kernel }) => kernel),
+        dispatch,
+      );
+    else {
+      const pass = encoder.beginComputePass();
+      steps.forEach((_, index) => dispatch(pass, index));
+      pass.end();
+    }
     const toVariables = copies.map(({ name, from }) => ({ node: from, to: this.#variables!.bufferOf(name) }));
     for (const { node, to } of [...toVariables, ...results]) {
       const size = Math.ceil((count(node.shape) * FORMAT_BYTES[node.format]) / 4) * 4;

@@ -4,11 +4,18 @@ import { expandGraph, type Graph } from '../../graph/graph.ts';
 import type { Program, Runtime, Variables, WeightSources } from '../runtime.ts';
 import { openDevice, type DeviceOptions } from './device.ts';
 import { Memory, SharedBuffers } from './memory.ts';
+import { formatTimes, type KernelTime } from './profile.ts';
+import { Profiler } from './profiler.ts';
 import { Pipelines } from './pipelines.ts';
 import { splitPrepared } from './prepare.ts';
 import { WebgpuProgram, type Machine } from './program.ts';
 import { WebgpuVariables } from './variables.ts';
 import { WeightBuffers } from './weights.ts';
+
+export interface WebgpuOptions extends DeviceOptions {
+  /** Gets the times of all kernels after each run. */
+  readonly profile?: (times: readonly KernelTime[]) => void;
+}
 
 export interface WebgpuRuntime extends Runtime {
   /** Of the buffers on the GPU: what is held now, and the most that ever was. */
@@ -17,17 +24,29 @@ export interface WebgpuRuntime extends Runtime {
   close(): void;
 }
 
+function profilerFor(memory: Memory, report: WebgpuOptions['profile']): { profiler?: Profiler } {
+  return report && memory.gpu.hasTimestamps ? { profiler: new Profiler(memory, report) } : {};
+}
+
+/** To where progress goes, too. */
+function printTimes(): (times: readonly KernelTime[]) => void {
+  const ceilings = { teraflops: 0, gigabytes: 0 };
+  return (times) => process.stderr.write(`${formatTimes(times, ceilings)}\n`);
+}
+
 /** Composite ops with a kernel of their own. */
 export const KEPT: ReadonlySet<string> = new Set();
 
 /** Opens a GPU. Throws `device` when there is none. */
-export async function webgpuRuntime(options: DeviceOptions = {}): Promise<WebgpuRuntime> {
-  const gpu = await openDevice(options);
+export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<WebgpuRuntime> {
+  const isDebug = process.env['HDM_DEBUG'] === '2';
+  const gpu = await openDevice({ checks: isDebug, ...options });
   const memory = new Memory(gpu);
   const machine: Machine = {
     memory,
     pipelines: new Pipelines(gpu.device),
     shared: new SharedBuffers(memory),
+    ...profilerFor(memory, options.profile ?? (isDebug ? printTimes() : undefined)),
   };
   return {
     device: 'webgpu',
