@@ -7,8 +7,7 @@ import { buffer, divide, enable, pieceOf, spread } from './wgsl.ts';
 
 /** A way to compute a product. Any is right, speed differs. */
 export type Choice = { readonly splits: number } & (
-  | ({ readonly way: 'matrices' } & MatrixChoice)
-  | { readonly way: 'tiled'; readonly tile: Tile }
+  ({ readonly way: 'matrices' } & MatrixChoice) | { readonly way: 'tiled'; readonly tile: Tile }
 );
 
 export interface Plan {
@@ -39,7 +38,11 @@ export function choicesFor(product: Product, features: Features): readonly Choic
   const { batch, m, n, k } = product;
   const splitsFor = (tile: { readonly m: number; readonly n: number }): readonly number[] => {
     const workgroups = batch * divide(m, tile.m) * divide(n, tile.n);
-    const wanted = Math.min(divide(ENOUGH_WORKGROUPS, workgroups), Math.floor(k / SHORTEST_PART), MOST_SPLITS);
+    const wanted = Math.min(
+      divide(ENOUGH_WORKGROUPS, workgroups),
+      Math.floor(k / SHORTEST_PART),
+      MOST_SPLITS,
+    );
     return wanted > 1 ? [wanted, 1] : [1];
   };
   const tiles = TILES.filter((tile) => fits(tile, features));
@@ -56,9 +59,9 @@ export function choicesFor(product: Product, features: Features): readonly Choic
 export function choiceKey(choice: Choice): string {
   const { splits } = choice;
   if (choice.way === 'tiled') return `tiled ${choice.tile.m}x${choice.tile.n}x${choice.tile.k} /${splits}`;
-  const { m, n, k, subgroup, config, ahead } = choice;
+  const { m, n, k, subgroup, config, ahead, early } = choice;
   const unit = `${config.m}x${config.n}x${config.k}`;
-  return `matrices ${m}x${n}x${k} ${subgroup.m}x${subgroup.n} ${unit}${ahead ? ' ahead' : ''} /${splits}`;
+  return `matrices ${m}x${n}x${k} ${subgroup.m}x${subgroup.n} ${unit}${ahead ? ' ahead' : ''}${early ? ' early' : ''} /${splits}`;
 }
 
 export function planProduct(product: Product, choice: Choice, features: Features, epilogue: Epilogue): Plan {

@@ -83,10 +83,15 @@ ${gathered(name, group, source)}`;
 }
 
 /** A fetch that calls `name`_at for each number, and its like for places known to be inside. */
-export function gathered(name: string, group: Group, { dtype, along }: Pick<Source, 'dtype' | 'along'>): string {
+export function gathered(
+  name: string,
+  group: Group,
+  { dtype, along }: Pick<Source, 'dtype' | 'along'>,
+): string {
   const at = (step: number): string =>
     `${name}_at(batch, outer${along === 'outer' ? ` + ${step}u` : ''}, inner${along === 'inner' ? ` + ${step}u` : ''})`;
-  const four = (first: number): string => `vec4<${dtype}>(${[0, 1, 2, 3].map((step) => at(first + step)).join(', ')})`;
+  const four = (first: number): string =>
+    `vec4<${dtype}>(${[0, 1, 2, 3].map((step) => at(first + step)).join(', ')})`;
   const value =
     group === '8 x f16'
       ? `vec4<u32>(bitcast<vec2<u32>>(${four(0)}), bitcast<vec2<u32>>(${four(4)}))`

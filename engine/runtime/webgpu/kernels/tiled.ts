@@ -121,7 +121,11 @@ ${lines(4, (step) => `      ${name}_tile[((inner + ${step}u) * ${extent}u + oute
 }
 
 function storeBlock(r: number, c: number, { m, n }: Product, epilogue: Epilogue): string {
-  const at = { batch: 'group.z', row: `(first_row + row + ${r}u)`, column: `(first_column + column + ${c * 4}u)` };
+  const at = {
+    batch: 'group.z',
+    row: `(first_row + row + ${r}u)`,
+    column: `(first_column + column + ${c * 4}u)`,
+  };
   return `  if (${at.row} < ${m}u && ${at.column} < ${n}u) {
     ${storeColumns(epilogue, `sum_${r}_${c}`, at, n)}
   }`;

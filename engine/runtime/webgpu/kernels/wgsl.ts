@@ -20,13 +20,20 @@ export function enable(uses: { readonly half?: boolean; readonly matrices?: bool
     .join('\n');
 }
 
-export function buffer(binding: number, name: string, element: string, access: 'read' | 'read_write'): string {
+export function buffer(
+  binding: number,
+  name: string,
+  element: string,
+  access: 'read' | 'read_write',
+): string {
   return `@group(0) @binding(${binding}) var<storage, ${access}> ${name}: array<${element}>;`;
 }
 
 /** A sum of terms, `left out` where they are zero. */
 export function sumOf(...terms: readonly (string | number)[]): string {
-  const kept = terms.filter((term) => term !== 0).map((term) => (typeof term === 'number' ? `${term}u` : term));
+  const kept = terms
+    .filter((term) => term !== 0)
+    .map((term) => (typeof term === 'number' ? `${term}u` : term));
   return kept.length > 0 ? kept.join(' + ') : '0u';
 }
 

@@ -94,7 +94,11 @@ export async function openChecker(): Promise<(kernel: Kernel) => Promise<string>
   const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis,use_vulkan_memory_model']);
   const adapter = (await gpu.requestAdapter())!;
   keep.push(gpu, adapter);
-  const requiredFeatures = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as GPUFeatureName[];
+  const requiredFeatures = [
+    'shader-f16',
+    'subgroups',
+    'chromium-experimental-subgroup-matrix',
+  ] as GPUFeatureName[];
   const device = await adapter.requestDevice({ requiredFeatures });
   return async ({ source }) => {
     device.pushErrorScope('validation');
@@ -135,7 +139,10 @@ export async function prepare(
     })),
   });
   const layout = device.createPipelineLayout({ bindGroupLayouts: [bindGroupLayout] });
-  const pipeline = await device.createComputePipelineAsync({ layout, compute: { module, entryPoint: 'main' } });
+  const pipeline = await device.createComputePipelineAsync({
+    layout,
+    compute: { module, entryPoint: 'main' },
+  });
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   return { kernel, pipeline, group: device.createBindGroup({ layout: bindGroupLayout, entries }) };
 }
@@ -161,7 +168,12 @@ export function room({ device }: Bench, bytes: number): GPUBuffer {
   return device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 16) * 16), usage: USAGE });
 }
 
-export async function download({ device }: Bench, buffer: GPUBuffer, dtype: 'f16' | 'f32', count: number): Promise<Numbers> {
+export async function download(
+  { device }: Bench,
+  buffer: GPUBuffer,
+  dtype: 'f16' | 'f32',
+  count: number,
+): Promise<Numbers> {
   const size = Math.ceil((count * (dtype === 'f16' ? 2 : 4)) / 4) * 4;
   const copy = device.createBuffer({ size, usage: 0x1 | 0x8 });
   const encoder = device.createCommandEncoder();

@@ -32,7 +32,12 @@ beforeAll(async () => {
   check = await openChecker();
 });
 
-async function run(p: MatmulProblem, a: Float32Array, b: Float32Array, epilogue?: Epilogue): Promise<ArrayLike<number>> {
+async function run(
+  p: MatmulProblem,
+  a: Float32Array,
+  b: Float32Array,
+  epilogue?: Epilogue,
+): Promise<ArrayLike<number>> {
   const plan = matmulPlan(p, PLAIN, epilogue);
   const [left, right, factor] = [upload(bench, a), upload(bench, b), upload(bench, new Float32Array([2]))];
   const count = p.batch * p.m * p.n;
@@ -111,15 +116,21 @@ describe('half precision and matrix hardware, as WGSL', () => {
     ] as const) {
       const p = { ...matmulProblem({ batch: 1, m, n, k, ta, tb }), dtype: 'f16', result: 'f16' } as const;
       for (const choice of matmulChoices(p, MATRICES)) {
-        for (const kernel of matmulPlan({ ...p, choice }, MATRICES).kernels) expect(await check(kernel)).toBe('');
+        for (const kernel of matmulPlan({ ...p, choice }, MATRICES).kernels)
+          expect(await check(kernel)).toBe('');
       }
     }
   });
 
   it('prefers matrices, and respects the memory of a workgroup', () => {
-    const p = { ...matmulProblem({ batch: 1, m: 4096, n: 1024, k: 1024, ta: false, tb: true }), dtype: 'f16' as const };
+    const p = {
+      ...matmulProblem({ batch: 1, m: 4096, n: 1024, k: 1024, ta: false, tb: true }),
+      dtype: 'f16' as const,
+    };
     expect(matmulChoices(p, MATRICES)[0]!.way).toBe('matrices');
-    expect(matmulChoices(p, { ...MATRICES, workgroupBytes: 16_384 }).every((choice) => choice.way === 'tiled')).toBe(false);
+    expect(
+      matmulChoices(p, { ...MATRICES, workgroupBytes: 16_384 }).every((choice) => choice.way === 'tiled'),
+    ).toBe(false);
     expect(matmulChoices(p, PLAIN).every(({ way }) => way === 'tiled')).toBe(true);
   });
 });
