@@ -107,7 +107,10 @@ class Fusion {
   #place(node: Node, groups: readonly Group[]): void {
     const [only] = groups;
     const mayBeInside = !this.#sinks.has(node) && !this.#forced.has(node) && !this.#feedsHeavy(node);
-    if (isHeavy(node)) {
+    const sums = this.#sumsOf(node);
+    if (sums) {
+      this.#addResult(node, sums);
+    } else if (isHeavy(node)) {
       if (!mayBeInside || groups.length !== 1 || !this.#becomesEpilogue(node, only!)) {
         this.#found({
           kind: 'heavy',
@@ -127,6 +130,20 @@ class Fusion {
     } else if (endsInProduct(node, this.#readers) || !this.#joinsAsResult(node, groups)) {
       this.#found({ kind: 'map', outputs: [node], members: new Set([node]), size: count(node.shape) });
     }
+  }
+
+  /** The group that stores the sums of an attention, which is one kernel with it. */
+  #sumsOf(node: Node): Group | undefined {
+    if (node.work.kind !== 'attention') return undefined;
+    const sums = this.#readers.get(node)?.find(({ work }) => work.kind === 'attentionSums');
+    return sums && this.#stores.get(sums);
+  }
+
+  #addResult(node: Node, group: Group): void {
+    group.outputs.unshift(node);
+    group.product = node;
+    this.#join(node, group);
+    this.#stores.set(node, group);
   }
 
   #readingGroups(node: Node): Set<Group> {

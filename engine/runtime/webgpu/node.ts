@@ -53,7 +53,10 @@ export type Reduction = 'sum' | 'largest';
 
 export const ATTENTION_KINDS = [
   'attention',
+  /** The second result of its input, an attention. */
   'attentionSums',
+  /** Sums of products of y and g, for both gradients. */
+  'attentionRows',
   'attentionToQueries',
   'attentionToKeysAndValues',
 ] as const;

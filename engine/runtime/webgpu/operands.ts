@@ -4,7 +4,7 @@
  */
 import { count } from '../../graph/shape.ts';
 import { flatten, stridesIn, unflatten, variable, type Index } from './indexing.ts';
-import { ATTENTION_KINDS, isHeavy, type Node } from './node.ts';
+import { isHeavy, type Kind, type Node } from './node.ts';
 import { stretched, type Resolved } from './resolve.ts';
 
 /** A buffer, and where a number lies in it. */
@@ -109,14 +109,14 @@ function stretchedTo(input: Node, shape: readonly number[]): Node {
 
 function heavyInputs(node: Node, copyOf: (node: Node) => Node): Node[] {
   const batch = node.shape.slice(0, -2);
-  return node.inputs.map((input) => {
-    const isRows =
-      (ATTENTION_KINDS as readonly string[]).includes(node.work.kind) && input.shape.length === 4;
-    const found =
-      node.work.kind === 'matmul' ? asMatrix(input, batch) : isRows ? asRows(input) : asWhole(input);
+  const { kind } = node.work;
+  return node.inputs.map((input, index) => {
+    const isRows = HAS_ROWS.has(kind) && index < 3;
+    const found = kind === 'matmul' ? asMatrix(input, batch) : isRows ? asRows(input) : asWhole(input);
     if (found) return input;
-    return copyOf(
-      node.work.kind === 'matmul' ? stretchedTo(input, [...batch, ...input.shape.slice(-2)]) : input,
-    );
+    return copyOf(kind === 'matmul' ? stretchedTo(input, [...batch, ...input.shape.slice(-2)]) : input);
   });
 }
+
+/** Their q, k and v may have any strides. */
+const HAS_ROWS = new Set<Kind>(['attention', 'attentionToQueries', 'attentionToKeysAndValues']);

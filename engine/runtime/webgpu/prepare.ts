@@ -62,7 +62,8 @@ function isFixed(node: Tensor, fixed: ReadonlySet<Tensor>): boolean {
   return node.inputs.every((input) => fixed.has(input)) && node.shape.every((dim) => typeof dim === 'number');
 }
 
-const VIEWS = new Set(['reshape', 'transpose', 'broadcast', 'slice', 'after']);
+/** Ops that show the same numbers elsewhere. */
+export const VIEWS: ReadonlySet<string> = new Set(['reshape', 'transpose', 'broadcast', 'slice', 'after']);
 
 /** Is it more than a weight, a number, or one of them seen or converted in another way? */
 function isWork(node: Tensor): boolean {

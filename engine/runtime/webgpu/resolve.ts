@@ -7,14 +7,7 @@ import { count, evaluateShape } from '../../graph/shape.ts';
 import { ELEMENTWISE_RULES } from '../../ops/elementwise.ts';
 import { piecesOf, rowLengthOf } from './reduction.ts';
 import { fixed, flatten, plus, unflatten, ZERO, type Index } from './indexing.ts';
-import {
-  ATTENTION_KINDS,
-  CONVOLUTION_KINDS,
-  type Format,
-  type Node,
-  type Source,
-  type Work,
-} from './node.ts';
+import { CONVOLUTION_KINDS, type Format, type Node, type Source, type Work } from './node.ts';
 
 export interface Resolved {
   /** In the order of the graph. */
@@ -111,6 +104,29 @@ export class NodeMaker {
     );
   }
 
+  /** Known by q, k and bias, so that `sums` finds it. */
+  attention(inputs: readonly Node[], scale: number): Node {
+    const [{ shape, format }] = inputs as [Node];
+    const node = this.make({ kind: 'attention', scale }, inputs, shape, format);
+    this.#known.set(attentionKey(inputs, scale), node);
+    return node;
+  }
+
+  /** The logarithms of the sums of an attention: with the attention itself, where there is one. */
+  sums(inputs: readonly Node[], scale: number): Node {
+    const y = this.#known.get(attentionKey(inputs, scale)) ?? this.attention(inputs, scale);
+    const [batch, queries, heads] = y.shape as [number, number, number];
+    return this.make({ kind: 'attentionSums', scale }, [y], [batch, heads, queries], 'f32');
+  }
+
+  /** Sums of products of an attention and its gradient, which both of its gradients need. */
+  rows(y: Node, g: Node): Node {
+    const [batch, queries, heads] = y.shape as [number, number, number];
+    return this.#once(`rows ${y.id} ${g.id}`, () =>
+      this.make({ kind: 'attentionRows', scale: 1 }, [y, g], [batch, heads, queries], 'f32'),
+    );
+  }
+
   #once(key: string, make: () => Node): Node {
     const known = this.#known.get(key);
     if (known) return known;
@@ -118,6 +134,10 @@ export class NodeMaker {
     this.#known.set(key, node);
     return node;
   }
+}
+
+function attentionKey([q, k, , bias]: readonly Node[], scale: number): string {
+  return `attention ${q!.id} ${k!.id} ${bias?.id} ${scale}`;
 }
 
 interface Context {
@@ -195,7 +215,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     if (a.shape.at(-1)! > FEW_TERMS) return maker.make({ kind: 'matmul' }, inputs, shape, format);
     return outerProducts(maker, a, b, shape, format);
   },
-  ...Object.fromEntries(ATTENTION_KINDS.map((kind) => [kind, attention])),
+  attention: ({ maker, inputs, tensor }) => maker.attention(inputs, scaleOf(tensor)),
+  attentionSums: ({ maker, inputs: [q, k, ...bias], tensor }) =>
+    maker.sums([q!, k!, k!, ...bias], scaleOf(tensor)),
+  attentionToQueries: attentionGradient,
+  attentionToKeysAndValues: attentionGradient,
   ...Object.fromEntries(CONVOLUTION_KINDS.map((kind) => [kind, convolution])),
 };
 
@@ -264,10 +288,16 @@ function reduction(rule: 'sum' | 'largest', { maker, inputs, tensor, shape, form
   return maker.reshape(total, shape);
 }
 
-function attention({ maker, inputs, tensor, shape, format }: Context): Node {
-  const { scale } = tensor.attributes as { scale: number };
-  const kind = tensor.op.name as (typeof ATTENTION_KINDS)[number];
-  return maker.make({ kind, scale }, inputs, shape, format);
+function scaleOf({ attributes }: Tensor): number {
+  return (attributes as { scale: number }).scale;
+}
+
+function attentionGradient({ maker, inputs, tensor, shape, format }: Context): Node {
+  const [q, k, v, y, g, sums, ...bias] = inputs as [Node, Node, Node, Node, Node, Node, Node?];
+  const scale = scaleOf(tensor);
+  const kind = tensor.op.name as 'attentionToQueries' | 'attentionToKeysAndValues';
+  const known = [q, k, v, g, sums, maker.rows(y, g), ...(bias as Node[])];
+  return maker.make({ kind, scale }, known, shape, format);
 }
 
 /** The bias of a convolution is an op of its own: it becomes part of what the kernel does with its results. */

@@ -35,7 +35,12 @@ function printTimes(): (times: readonly KernelTime[]) => void {
 }
 
 /** Composite ops with a kernel of their own. */
-export const KEPT: ReadonlySet<string> = new Set();
+export const KEPT: ReadonlySet<string> = new Set([
+  'attention',
+  'attentionSums',
+  'attentionToQueries',
+  'attentionToKeysAndValues',
+]);
 
 /** Opens a GPU. Throws `device` when there is none. */
 export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<WebgpuRuntime> {
@@ -68,6 +73,7 @@ export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<Webgpu
         await first.runInto(buffers);
         await first.dispose();
       }
+      await buffers.load(rest);
       return new WebgpuProgram(machine, rest, buffers, own);
     },
     createVariables: () => new WebgpuVariables(memory),

@@ -2,10 +2,13 @@
 import { open } from 'node:fs/promises';
 import { HdmError, toHdmError } from '../../errors.ts';
 import { DTYPES, type DType, type TypedArray } from '../../graph/dtype.ts';
+import type { Graph, Tensor } from '../../graph/graph.ts';
 import { count } from '../../graph/shape.ts';
 import type { WeightSource, WeightSources } from '../runtime.ts';
 import { toBytes, type Memory } from './memory.ts';
 import { FORMAT_BYTES, type Format } from './node.ts';
+import { VIEWS } from './prepare.ts';
+import { formatOf, weightFormat } from './resolve.ts';
 
 /** Numbers that are converted at once. A multiple of 4, so that every piece ends on a whole word. */
 const PIECE = 2 ** 22;
@@ -31,6 +34,14 @@ export class WeightBuffers {
     const loaded = this.#load(name, format);
     this.#loaded.set(key, loaded);
     return loaded;
+  }
+
+  /** Loads everything that a graph reads: its file may be gone when it runs. */
+  async load(graph: Graph): Promise<void> {
+    const { half } = this.#memory.gpu.features;
+    for (const [name, formats] of formatsOf(graph, half)) {
+      for (const format of formats) await this.get(name, format);
+    }
   }
 
   /** Gives a weight that was computed. */
@@ -66,6 +77,27 @@ export class WeightBuffers {
     await this.#memory.gpu.device.queue.onSubmittedWorkDone();
     this.#memory.gpu.check();
   }
+}
+
+/** In which formats the weights of a graph are read; one that is converted at once is loaded as what it becomes. */
+function formatsOf(graph: Graph, hasHalf: boolean): Map<string, Set<Format>> {
+  const readers = new Map<Tensor, Tensor[]>();
+  for (const node of graph.nodes) {
+    for (const input of node.inputs) readers.set(input, [...(readers.get(input) ?? []), node]);
+  }
+  const collect = (node: Tensor, format: Format, found: Set<Format>): Set<Format> => {
+    const own = readers.get(node) ?? [];
+    for (const reader of own) {
+      if (reader.op.name === 'cast') found.add(formatOf(reader.dtype, hasHalf));
+      else if (VIEWS.has(reader.op.name)) collect(reader, format, found);
+      else found.add(format);
+    }
+    return own.length === 0 ? found.add(format) : found;
+  };
+  const weights = [...graph.weights].map(
+    ([name, node]) => [name, collect(node, weightFormat(node.dtype, hasHalf), new Set())] as const,
+  );
+  return new Map(weights);
 }
 
 interface Piece {

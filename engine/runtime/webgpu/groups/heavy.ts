@@ -6,11 +6,17 @@ import type { Width } from '../elementwise.ts';
 import type { Group } from '../fuse.ts';
 import { flatten, plus, times, variable } from '../indexing.ts';
 import type { Epilogue } from '../kernel.ts';
+import {
+  attentionBackwardKernels,
+  attentionKernel,
+  type AttentionProblem,
+  type Rows,
+} from '../kernels/attention.ts';
 import { convolutionChoices, convolutionPlan, type ConvolutionProblem } from '../kernels/convolution.ts';
 import { matmulChoices, matmulPlan, type MatmulChoice, type Operand, type Plan } from '../kernels/matmul.ts';
 import { inverseKernels, scatterAddKernels } from '../kernels/scatter.ts';
-import type { ConvolutionKind, Kind, Node, WorkOf } from '../node.ts';
-import { asMatrix, asWhole, type Strided } from '../operands.ts';
+import type { AttentionKind, ConvolutionKind, Kind, Node, WorkOf } from '../node.ts';
+import { asMatrix, asRows, asWhole, type Strided } from '../operands.ts';
 import { isAlignedIn } from './map.ts';
 import type { Step, WriteContext, Written } from './written.ts';
 
@@ -25,6 +31,22 @@ export function writeHeavy(group: Group, context: WriteContext): Written {
 
 const WRITERS: Partial<Record<Kind, HeavyWriter>> = {
   matmul: writeMatmul,
+  attention: writeAttention,
+  // Until its attention is placed, which then takes over the group.
+  attentionSums: () => plainly(),
+  attentionRows(node, _group, { features }) {
+    const [y, g] = wholes(node) as [Node, Node];
+    const kernel = attentionBackwardKernels(problemOf({ ...node, inputs: [y, y, y] }), features).products;
+    return plainly({ kernel, buffers: [y, g, node] });
+  },
+  attentionToQueries(node, _group, { features }) {
+    const kernel = attentionBackwardKernels(problemOf(node), features).toQueries;
+    return plainly({ kernel, buffers: [...backwardOperands(node), node] });
+  },
+  attentionToKeysAndValues(node, _group, { features }) {
+    const kernel = attentionBackwardKernels(problemOf(node), features).toKeysAndValues;
+    return plainly({ kernel, buffers: [...backwardOperands(node), node] });
+  },
   inverse(node, _group, { features }) {
     const [index] = wholes(node) as [Node];
     const [clear, fill] = inverseKernels(count(index.shape), node.shape[0]!, features);
@@ -50,6 +72,42 @@ const WRITERS: Partial<Record<Kind, HeavyWriter>> = {
   })),
 };
 
+/** Attention, and in the same kernel its sums where somebody needs them. */
+function writeAttention(node: Node, group: Group, { features }: WriteContext): Written {
+  const sums = group.outputs.filter((output) => output !== node);
+  const kernel = attentionKernel(problemOf(node), features, sums.length > 0);
+  const bases = node.inputs.slice(0, 3).map((input) => asRows(input)!.base);
+  const bias = node.inputs.slice(3).map((input) => asWhole(input)!.base);
+  return plainly({ kernel, buffers: [...bases, ...bias, node, ...sums] });
+}
+
+function backwardOperands({ inputs }: Node): Node[] {
+  return inputs.map((input, index) => (index < 3 ? asRows(input)! : asWhole(input)!).base);
+}
+
+/** Of an attention or a gradient of it, whose first inputs are q, k and v. */
+function problemOf({ work, inputs }: Node): AttentionProblem {
+  const [q, k, v, ...others] = inputs as [Node, Node, Node];
+  const bias = others[work.kind === 'attention' ? 0 : 3] as Node | undefined;
+  const [batch, queries, heads, width] = q.shape as [number, number, number, number];
+  const { scale } = work as WorkOf<AttentionKind>;
+  const dtype = q.format as 'f16' | 'f32';
+  const biased = bias && {
+    dtype: bias.format as 'f16' | 'f32',
+    batch: bias.shape[0]!,
+    heads: bias.shape[1]!,
+  };
+  const keys = k.shape[1]!;
+  const rows = { q: rowsOf(q), k: rowsOf(k), v: rowsOf(v) };
+  return { batch, heads, queries, keys, width, dtype, scale, bias: biased, ...rows };
+}
+
+function rowsOf(node: Node): Rows {
+  const { offset, strides } = asRows(node)!;
+  const [batchStride, tokenStride, headStride] = strides as [number, number, number];
+  return { offset, batchStride, tokenStride, headStride };
+}
+
 type Shapes = Pick<ConvolutionProblem, 'picture' | 'weight' | 'result'>;
 
 /** Pictures are products with a row for each channel, weights with a row for each output. */
@@ -74,7 +132,11 @@ type Matrix = readonly [batch: number, rows: number, columns: number];
 
 /** Kernels without an epilogue. */
 function plainly(...steps: readonly Step[]): Written {
-  return { steps, buffers: Math.max(...steps.map(({ buffers }) => buffers.length)), isAligned: () => false };
+  return {
+    steps,
+    buffers: Math.max(0, ...steps.map(({ buffers }) => buffers.length)),
+    isAligned: () => false,
+  };
 }
 
 function writeMatmul(node: Node, group: Group, context: WriteContext): Written {

@@ -17,6 +17,8 @@ export interface MatrixChoice {
   readonly config: MatrixConfig;
   /** Two strips in workgroup memory: the next one is written while this one is multiplied. */
   readonly ahead: boolean;
+  /** Matrices are loaded one step of k before they are multiplied. */
+  readonly early: boolean;
 }
 
 /** A group is what one load moves: 8 halves, 16 bytes. */
@@ -26,10 +28,10 @@ const PADDING = 1;
 
 /** Tried on an H200 in this order of merit. */
 const SHAPES: readonly Omit<MatrixChoice, 'config'>[] = [
-  { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, ahead: true },
-  { m: 128, n: 256, k: 32, subgroup: { m: 64, n: 64 }, ahead: false },
-  { m: 64, n: 128, k: 32, subgroup: { m: 32, n: 64 }, ahead: true },
-  { m: 64, n: 64, k: 32, subgroup: { m: 32, n: 32 }, ahead: true },
+  { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, early: false },
+  { m: 128, n: 256, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, early: false },
+  { m: 64, n: 128, k: 32, subgroup: { m: 32, n: 64 }, ahead: false, early: false },
+  { m: 64, n: 64, k: 32, subgroup: { m: 32, n: 32 }, ahead: false, early: false },
 ];
 
 export function matrixChoices(product: Product, features: Features): readonly MatrixChoice[] {
@@ -118,7 +120,33 @@ export function matrixProduct(
   const copies = strips.map((strip) => copier(strip, threads, isInside));
   const fetch = (at: string): string => copies.map(({ fetch }) => fetch(at)).join('\n');
   const put = (at: string): string => copies.map(({ put }) => put(at)).join('\n');
+  const declare = copies.map(({ declare }) => declare).join('\n');
   const [leftBinding, rightBinding] = product.order;
+
+  // The loads of the next strip are under way while this one is multiplied. A barrier stands between them and the
+  // writes to workgroup memory that need them: a compiler would move them down to there.
+  const oneStrip = /* wgsl */ `  workgroupBarrier();
+  for (var at = begin; at < end; at += ${choice.k}u) {
+    let next = min(at + ${choice.k}u, last);
+${fetch('next')}
+${multiplyStrip(choice, strips, '0u')}
+    workgroupBarrier();
+${put('0u')}
+    workgroupBarrier();
+  }`;
+  const twoStrips = /* wgsl */ `  let second = min(begin + ${choice.k}u, last);
+${fetch('second')}
+  workgroupBarrier();
+  var current = 0u;
+  for (var at = begin; at < end; at += ${choice.k}u) {
+    let other = ${step}u - current;
+${put('other')}
+    let next = min(at + ${2 * choice.k}u, last);
+${fetch('next')}
+${multiplyStrip(choice, strips, 'current')}
+    workgroupBarrier();
+    current = other;
+  }`;
 
   const source = /* wgsl */ `
 ${enable({ half: usesHalf(product, epilogue), matrices: true })}
@@ -146,23 +174,12 @@ ${placeOfTile(across, down, choice)}
   let column = subgroup % ${subgroupsAcross}u * ${subgroup.n}u;
 ${lines(rows, (r) => lines(columns, (c) => `  var sum_${r}_${c} = Sum();`))}
 
+  // Past the last strip the last one is fetched again, which nobody reads: the loop needs no branches.
+  let last = begin + (max(end, begin + 1u) - begin - 1u) / ${choice.k}u * ${choice.k}u;
+${declare}
 ${fetch('begin')}
 ${put('0u')}
-  workgroupBarrier();
-${ahead ? '  var current = 0u;' : ''}
-  for (var next = begin + ${choice.k}u; next < end + ${choice.k}u; next += ${choice.k}u) {
-    // The loads of the next strip are under way while this one is multiplied.
-    if (next < end) {
-${fetch('next')}
-    }
-${multiplyStrip(choice, strips, ahead ? 'current' : '0u')}
-${ahead ? '' : '    workgroupBarrier();'}
-    if (next < end) {
-${put(ahead ? `${step}u - current` : '0u')}
-    }
-    workgroupBarrier();
-${ahead ? `    current = ${step}u - current;` : ''}
-  }
+${ahead ? twoStrips : oneStrip}
 
 ${storeTile(product, choice, epilogue, features)}
 }
@@ -188,6 +205,7 @@ function placeOfTile(across: number, down: number, choice: MatrixChoice): string
 }
 
 interface Copier {
+  readonly declare: string;
   fetch(at: string): string;
   put(at: string): string;
 }
@@ -209,24 +227,19 @@ function copier(
     const [outer, inner] = source.along === 'inner' ? [row, along] : [along, row];
     return `${name}${isInside ? '_inside' : ''}(batch, ${origin} + ${outer}, ${at} + ${inner})`;
   };
-  const declared = new Set<string>();
   return {
-    fetch(at) {
-      const isNew = !declared.has(name);
-      declared.add(name);
-      const variables = isNew ? `${lines(count, (i) => `  var ${name}_${i} = vec4<u32>();`)}\n` : '';
-      return variables + lines(count, (i) => `      ${guard(i, `${name}_${i} = ${call(i, at)};`)}`);
-    },
+    declare: lines(count, (i) => `  var ${name}_group_${i} = vec4<u32>();`),
+    fetch: (at) => lines(count, (i) => `    ${guard(i, `${name}_group_${i} = ${call(i, at)};`)}`),
     put: (at) =>
       lines(count, (i) => {
         const place = `${at} + ${first}u + ${index(i)} / ${groups}u * ${stride}u + ${index(i)} % ${groups}u`;
-        return `      ${guard(i, `memory[${place}] = ${name}_${i};`)}`;
+        return `    ${guard(i, `memory[${place}] = ${name}_group_${i};`)}`;
       }),
   };
 }
 
 function multiplyStrip(choice: MatrixChoice, [left, right]: [Strip, Strip], current: string): string {
-  const { config, subgroup, k } = choice;
+  const { config, subgroup, k, early } = choice;
   const [rows, columns] = [subgroup.m / config.m, subgroup.n / config.n];
   // A matrix whose rows run along k lies in a strip of rows along k as it is written, else turned.
   const place = (strip: Strip, outer: string, inner: number): string =>
@@ -238,17 +251,21 @@ function multiplyStrip(choice: MatrixChoice, [left, right]: [Strip, Strip], curr
     const layout = isRowMajor ? 'row_major' : 'col_major';
     return `subgroupMatrixLoad<${type}, ${layout}>(&memory, ${current} + ${strip.first}u + ${place(strip, outer, inner)}, ${strip.stride}u)`;
   };
-  return lines(
-    k / config.k,
-    (i) => `    {
-${lines(rows, (r) => `      let left_matrix_${r} = ${load(left, 'Left', `row + ${r * config.m}u`, i * config.k)};`)}
-${lines(
-  columns,
-  (c) => `      let right_matrix_${c} = ${load(right, 'Right', `column + ${c * config.n}u`, i * config.k)};
-${lines(rows, (r) => `      sum_${r}_${c} = subgroupMatrixMultiplyAccumulate(left_matrix_${r}, right_matrix_${c}, sum_${r}_${c});`)}`,
-)}
-    }`,
-  );
+  const steps = k / config.k;
+  const loads = (
+    i: number,
+  ): string => `${lines(rows, (r) => `    let left_${i}_${r} = ${load(left, 'Left', `row + ${r * config.m}u`, i * config.k)};`)}
+${lines(columns, (c) => `    let right_${i}_${c} = ${load(right, 'Right', `column + ${c * config.n}u`, i * config.k)};`)}`;
+  const products = (i: number): string =>
+    lines(columns, (c) =>
+      lines(
+        rows,
+        (r) =>
+          `    sum_${r}_${c} = subgroupMatrixMultiplyAccumulate(left_${i}_${r}, right_${i}_${c}, sum_${r}_${c});`,
+      ),
+    );
+  if (!early) return lines(steps, (i) => `${loads(i)}\n${products(i)}`);
+  return `${loads(0)}\n${lines(steps, (i) => `${i + 1 < steps ? loads(i + 1) : ''}\n${products(i)}`)}`;
 }
 
 /** Matrices give their numbers only to memory. One row of them at a time goes through it to the epilogue. */
