@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 
 /** Native addons, and a package that chooses its own files for Node. They stay in node_modules. */
-const PACKAGES_OUTSIDE = ['onnxruntime-node', 'sharp', '@huggingface/transformers'];
+const PACKAGES_OUTSIDE = ['onnxruntime-node', 'webgpu', 'sharp', '@huggingface/transformers'];
 /** Packages that ws uses when somebody installed them. */
 const NEVER_THERE = ['bufferutil', 'utf-8-validate'];
 

@@ -52,6 +52,7 @@ export function projectToPackage(target: Target): string {
   for (const file of [
     ...['sharp', ...target.sharpPackages].map((name) => `${name}/package.json`),
     `onnxruntime-node/bin/napi-v6/${target.platform}/${target.arch}/onnxruntime_binding.node`,
+    'webgpu/index.js',
     '@huggingface/transformers/dist/transformers.node.mjs',
   ]) {
     writeFile(join(stage, 'node_modules', file), file);

@@ -11,7 +11,7 @@ import { lowerToOnnx, nextOf, variableInput } from './lower.ts';
 import { fromOrt, toOrt } from './tensors.ts';
 import { OnnxVariables, overwritable, ownVariables } from './variables.ts';
 
-export type OnnxProvider = 'cpu' | 'webgpu' | 'cuda' | 'dml' | 'coreml';
+export type OnnxProvider = 'cpu' | 'ort-webgpu' | 'cuda' | 'dml' | 'coreml';
 
 interface ProviderFacts {
   /** The format it computes best in; norms and softmax stay in float32. */
@@ -23,7 +23,7 @@ interface ProviderFacts {
 const PROVIDERS: Record<OnnxProvider, ProviderFacts> = {
   cpu: { precision: 'f32', unfused: [] },
   // Its MultiHeadAttention computed wrongly for more than 32 tokens on a device with small subgroups.
-  webgpu: { precision: 'f16', unfused: ['attention'] },
+  'ort-webgpu': { precision: 'f16', unfused: ['attention'] },
   cuda: { precision: 'f16', unfused: [] },
   dml: { precision: 'f16', unfused: [] },
   coreml: { precision: 'f16', unfused: [] },
@@ -61,6 +61,11 @@ interface State {
   readonly inPlace: ReadonlySet<string>;
 }
 
+/** What ONNX Runtime calls it; plain `webgpu` is our own runtime. */
+export function providerName(provider: OnnxProvider): string {
+  return provider === 'ort-webgpu' ? 'webgpu' : provider;
+}
+
 async function createSession(
   model: Uint8Array,
   provider: OnnxProvider,
@@ -69,7 +74,7 @@ async function createSession(
   const config = folder ? { model_external_initializers_file_folder_path: folder } : {};
   try {
     return await ort.InferenceSession.create(model, {
-      executionProviders: [provider],
+      executionProviders: [providerName(provider)],
       graphOptimizationLevel: 'all',
       intraOpNumThreads: availableParallelism(),
       logSeverityLevel: 4, // errors come back as exceptions
