@@ -2,6 +2,7 @@
 import { count } from '../../graph/shape.ts';
 import type { Gpu } from './device.ts';
 import { fuse, type Group } from './fuse.ts';
+import { writeOnce, type KnownGroups } from './groups/known.ts';
 import { writeHeavy } from './groups/heavy.ts';
 import { writeMap } from './groups/map.ts';
 import { writeReduction } from './groups/reduce.ts';
@@ -34,9 +35,10 @@ const WRITERS: Readonly<Record<Group['kind'], Writer>> = {
 export function plan(
   resolved: Resolved,
   { features, buffersPerKernel }: Pick<Gpu, 'features' | 'buffersPerKernel'>,
+  known: KnownGroups = new Map(),
 ): Plan {
   const write = (group: Group, context: Omit<WriteContext, 'features'>): Written =>
-    WRITERS[group.kind](group, { features, ...context });
+    writeOnce(known, WRITERS[group.kind], group, { features, ...context });
   const fused = fuse(resolved, {
     buffers: buffersPerKernel,
     attempt: (group, isStored) => write(group, { isStored }),
