@@ -81,7 +81,13 @@ function wholeOf({ right, columns }: Run, first: Node, base: Node, keep: (node: 
   };
   const shape = [left.shape.at(-1)!, columns];
   const key = `strides ${ofRow} ${ofColumn} ${right.offset}`;
-  const view = keep({ ...first, work: { kind: 'view', key, place }, inputs: [base], shape, format: base.format });
+  const view = keep({
+    ...first,
+    work: { kind: 'view', key, place },
+    inputs: [base],
+    shape,
+    format: base.format,
+  });
   return { ...first, inputs: [left, view], shape: [...first.shape.slice(0, -1), columns] };
 }
 

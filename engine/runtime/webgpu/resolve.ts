@@ -104,7 +104,9 @@ export class NodeMaker {
   }
 
   reshape(input: Node, shape: readonly number[]): Node {
-    return this.view('reshape', input, shape, (coordinates) => unflatten(flatten(coordinates, shape), input.shape));
+    return this.view('reshape', input, shape, (coordinates) =>
+      unflatten(flatten(coordinates, shape), input.shape),
+    );
   }
 
   slice(input: Node, axis: number, start: number, length: number): Node {
@@ -192,7 +194,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   reshape: ({ maker, inputs: [x], shape }) => maker.reshape(x!, shape),
   transpose({ maker, inputs: [x], tensor, shape }) {
     const { order } = tensor.attributes as { order: readonly number[] };
-    return maker.view(`transpose ${order.join()}`, x!, shape, (coordinates) => order.map((_, axis) => coordinates[order.indexOf(axis)]!));
+    return maker.view(`transpose ${order.join()}`, x!, shape, (coordinates) =>
+      order.map((_, axis) => coordinates[order.indexOf(axis)]!),
+    );
   },
   broadcast: ({ maker, inputs: [x], shape }) =>
     maker.view('broadcast', x!, shape, (coordinates) => stretched(coordinates, x!.shape)),

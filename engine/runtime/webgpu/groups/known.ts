@@ -24,7 +24,8 @@ export function writeOnce(known: KnownGroups, write: Writer, group: Group, conte
   const numbering = new Numbering();
   const key = numbering.describe(group, context.inPlace);
   const found = known.get(key);
-  if (found) return found && 'missing' in found ? refuse(numbering.node(found.missing)) : restored(found, numbering);
+  if (found)
+    return found && 'missing' in found ? refuse(numbering.node(found.missing)) : restored(found, numbering);
   try {
     const written = write(group, context);
     known.set(key, stored(written, numbering));
@@ -56,7 +57,10 @@ function restored({ steps, buffers, aligned }: Known, numbering: Numbering): Wri
     copies.set(place, own);
     return own;
   };
-  const restore = ({ kernel, buffers: own }: Known['steps'][number]): Step => ({ kernel, buffers: own.map(nodeAt) });
+  const restore = ({ kernel, buffers: own }: Known['steps'][number]): Step => ({
+    kernel,
+    buffers: own.map(nodeAt),
+  });
   return { steps: steps.map(restore), buffers, isAligned: (node) => aligned.has(numbering.numberOf(node)) };
 }
 
