@@ -79,8 +79,9 @@ function placeVariables(resolved: Resolved, groups: readonly Group[], written: r
   const positions = new Map(
     groups.flatMap((group, index) => group.outputs.map((node) => [node, index] as const)),
   );
+  const variables = new Map(resolved.nodes.flatMap((node) => variableEntry(node)));
   for (const [name, node] of resolved.assignments) {
-    const old = resolved.nodes.find(({ work }) => isVariable(work, name));
+    const old = variables.get(name);
     const at = positions.get(node) ?? -1; // nothing is computed for a tensor without elements
     const last = (old && lastRead.get(old)) ?? -1;
     if (at < 0 || last > at || (last === at && !written[at]!.isAligned(old!))) continue;
@@ -92,8 +93,9 @@ function placeVariables(resolved: Resolved, groups: readonly Group[], written: r
   return result;
 }
 
-function isVariable(work: Node['work'], name: string): boolean {
-  return work.kind === 'given' && work.source.kind === 'variable' && work.source.name === name;
+function variableEntry(node: Node): [name: string, Node][] {
+  const { work } = node;
+  return work.kind === 'given' && work.source.kind === 'variable' ? [[work.source.name, node]] : [];
 }
 
 /** Gives every node of the steps a buffer; two share one when they do not live at the same time. */

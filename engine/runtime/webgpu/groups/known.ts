@@ -73,7 +73,7 @@ class Numbering {
     const members = [...group.members].sort((a, b) => a.id - b.id);
     const lines = members.map((node) => {
       const inputs = node.inputs.map((input) => this.#operand(input)).join();
-      return `${this.numberOf(node)}=${detailsOf(node)}(${inputs})[${node.shape.join()}]${node.format}`;
+      return `${this.numberOf(node)}=${detailsOf(node)}(${inputs})`;
     });
     const outputs = group.outputs.map((node) => this.numberOf(node)).join();
     const product = group.product ? this.numberOf(group.product) : '';
@@ -102,7 +102,13 @@ class Numbering {
   }
 }
 
-/** The kind of work with all that shapes its kernel. */
-function detailsOf({ work }: Node): string {
-  return Object.values(work).flat().join(' ');
+/** All of a node that shapes its kernel, but for its operands. */
+function detailsOf(node: Node): string {
+  const known = DETAILS.get(node);
+  if (known) return known;
+  const details = `${Object.values(node.work).flat().join(' ')}[${node.shape.join()}]${node.format}`;
+  DETAILS.set(node, details);
+  return details;
 }
+
+const DETAILS = new WeakMap<Node, string>();
