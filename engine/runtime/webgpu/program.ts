@@ -185,7 +185,7 @@ export class WebgpuProgram implements Program {
     const encoder = device.createCommandEncoder();
     const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
       pass.setPipeline(specialized.compiled[index]!.pipeline);
-      pass.setBindGroup(0, groups[index]!);
+      pass.setBindGroup(0, groups[index]);
       pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
     };
     if (profiler)

@@ -272,7 +272,7 @@ function elementwise({ maker, tensor, inputs, shape, format }: Context): Node {
   const numbers = inputs.map(literalOf);
   const rule = (ELEMENTWISE_RULES as Record<string, { value: (...x: number[]) => number }>)[tensor.op.name];
   if (rule && numbers.every((number) => number !== undefined)) {
-    return maker.reshape(maker.literal(rule.value(...(numbers as number[])), format), shape);
+    return maker.reshape(maker.literal(rule.value(...numbers), format), shape);
   }
   return maker.make({ kind: 'map', rule: tensor.op.name }, inputs, shape, format);
 }
