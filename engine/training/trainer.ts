@@ -239,7 +239,7 @@ class Programs {
 }
 
 /** Loss and gradients of a batch; the gradients are assigned, or added to those that are there. */
-export function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean): Graph {
+function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean): Graph {
   const graph = new Graph();
   const { loss, losses } = options.objective(graph, 'value');
   const scaled = mul(loss, reshape(graph.input('lossScale', 'f32', []), loss.shape));

@@ -35,7 +35,9 @@ const SHAPES: readonly Omit<MatrixChoice, 'config'>[] = [
 ];
 
 export function matrixChoices(product: Product, features: Features): readonly MatrixChoice[] {
-  if (product.left.dtype !== 'f16') return [];
+  // Which threads are a subgroup is known only where all are of one size.
+  const [smallest, largest] = features.subgroups;
+  if (product.left.dtype !== 'f16' || smallest !== largest) return [];
   const config = bestConfig(features);
   if (!config) return [];
   return SHAPES.map((shape) => ({ ...shape, config })).filter((choice) => fits(choice, product, features));
