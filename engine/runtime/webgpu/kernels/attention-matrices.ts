@@ -9,10 +9,8 @@
 import type { Features, Kernel, MatrixConfig } from '../kernel.ts';
 import {
   backwardBindings,
-  finishScore,
   forwardBindings,
   rowOf,
-  scoreGradients,
   statistics,
   tokensOf,
   usesHalf,
@@ -89,7 +87,9 @@ export function attentionShapes(
   const streams = kind === 'forward' ? 1 : 2;
   return SHAPES[kind].filter(
     (shape) =>
-      layoutOf(p, shape, streams).bytes <= workgroupBytes && shape.subgroups * 32 <= workgroupThreads,
+      // A lane's weights must be whole rows of matrices.
+      (shape.step * shape.rows) / 32 >= SIDE &&
+      layoutOf(p, shape, streams).bytes + shape.step * 8 + 16 <= workgroupBytes && shape.subgroups * 32 <= workgroupThreads,
   );
 }
 
@@ -140,8 +140,6 @@ export function matrixForward(
   const lanes = 32 / rows;
   const groups = step / lanes / 4;
   const factor = scale * Math.LOG2E;
-  const biased = (i: number): string =>
-    `vec4<f32>(${[0, 1, 2, 3].map((c) => `bias_at(batch, head, query, min(key + ${4 * i + c}u, ${keys - 1}u))`).join(', ')})`;
   return tileKernel(p, 'attention', divide(queries, own), features, {
     bindings: forwardBindings(p, sums),
     products: 2,
@@ -156,12 +154,11 @@ ${memory(p, shape, 1)}
 // Whether a score was so much larger that results have to be scaled.
 var<workgroup> has_grown: atomic<u32>;`,
     body: /* wgsl */ `${places(p, shape, 1)}
-  let query = min(first + own, ${queries - 1}u);
   var top = ${LOWEST};
   var sum = 0.0;
 ${walkOver(p, walk, shape, keys, {
-  weigh: /* wgsl */ `    let key = begin + part * ${groups * 4}u;
-${lines(groups, (i) => `    var x${i} = bitcast<vec4<f32>>(memory[line + ${i}u]) * ${factor}${p.bias ? ` + ${biased(i)} * ${Math.LOG2E}` : ''};`)}
+  weigh: /* wgsl */ `    let token = begin + part * ${groups * 4}u;
+${lines(groups, (i) => `    var x${i} = bitcast<vec4<f32>>(memory[line + ${i}u]) * ${factor}${p.bias ? ` + ${fourBiases(p, i, 'first + own', 'token', 'key')} * ${Math.LOG2E}` : ''};`)}
 ${keys % step === 0 ? '' : maskKeys(groups, keys, step)}
     var high = ${LOWEST};
 ${lines(groups, (i) => `    high = max(high, max(max(x${i}.x, x${i}.y), max(x${i}.z, x${i}.w)));`)}
@@ -201,7 +198,6 @@ export function matrixToQueries(p: AttentionProblem, shape: AttentionShape, feat
   };
   const { rows, subgroups, step } = shape;
   const groups = (step * rows) / 32 / 4;
-  const at = (i: number, c: number): string => `batch, head, first + own, key + ${4 * i + c}u`;
   return tileKernel(p, 'attentionToQueries', divide(queries, rows * subgroups), features, {
     bindings: backwardBindings(p),
     products: 3,
@@ -211,12 +207,22 @@ export function matrixToQueries(p: AttentionProblem, shape: AttentionShape, feat
 ${[q, k, v, g].map((tokens, index) => groupsBuffer(index, tokens)).join('\n')}
 ${statistics(4)}
 ${biasBuffer(6, p)}
-${finishScore(p)}
-${scoreGradients(p)}
 ${resultBuffer(p.bias ? 7 : 6, { name: 'to_q', rows: dense(p, queries), length: queries }, p)}
 ${memory(p, shape, 2)}`,
     body: /* wgsl */ `${places(p, shape, 2)}
-${walkOver(p, walk, shape, keys, { weigh: weighBoth(layoutOf(p, shape, 2).scores, groups, 'key', at) })}
+  let query = min(first + own, ${queries - 1}u);
+  let sum = sums[${rowOf(p, 'query')}] * ${Math.LOG2E};
+  let product = products[${rowOf(p, 'query')}];
+${walkOver(p, walk, shape, keys, {
+  weigh: weighBoth(
+    p,
+    groups,
+    layoutOf(p, shape, 2).scores,
+    { sum: () => 'sum', product: () => 'product' },
+    (i) => fourBiases(p, i, 'query', 'token', 'key'),
+    keys % step === 0 ? '' : maskKeys(groups, keys, step),
+  ),
+})}
 ${storeResults(p, shape, 'to_q', () => `${scale}`, 'to_q', 'batch')}`,
   });
 }
@@ -242,7 +248,6 @@ export function matrixToKeysAndValues(
   };
   const { rows, subgroups, step } = shape;
   const groups = (step * rows) / 32 / 4;
-  const at = (i: number, c: number): string => `batch, head, query + ${4 * i + c}u, first + own`;
   return tileKernel(p, 'attentionToKeysAndValues', divide(keys, rows * subgroups), features, {
     bindings: backwardBindings(p),
     products: 4,
@@ -252,17 +257,50 @@ export function matrixToKeysAndValues(
 ${[q, k, v, g].map((tokens, index) => groupsBuffer(index, tokens)).join('\n')}
 ${statistics(4)}
 ${biasBuffer(6, p)}
-${finishScore(p)}
-${scoreGradients(p)}
 ${resultBuffer(p.bias ? 7 : 6, { name: 'both', rows: dense(p, keys), length: keys }, p)}
-${memory(p, shape, 2)}`,
+${memory(p, shape, 2)}
+${stepStatistics(p, step)}`,
     body: /* wgsl */ `${places(p, shape, 2)}
-${walkOver(p, walk, shape, queries, { weigh: weighBoth(layoutOf(p, shape, 2).scores, groups, 'query', at) })}
+${walkOver(p, walk, shape, queries, {
+  begin: /* wgsl */ `    if (thread < ${step / 4}u) {
+      let query = begin + thread * 4u;
+      step_sums[thread] = vec4<f32>(${[0, 1, 2, 3].map((c) => `sum_of(batch, head, query + ${c}u)`).join(', ')});
+      step_products[thread] = vec4<f32>(${[0, 1, 2, 3].map((c) => `product_of(batch, head, query + ${c}u)`).join(', ')});
+    }`,
+  weigh: weighBoth(
+    p,
+    groups,
+    layoutOf(p, shape, 2).scores,
+    {
+      sum: (i) => `step_sums[part * ${groups}u + ${i}u]`,
+      product: (i) => `step_products[part * ${groups}u + ${i}u]`,
+    },
+    (i) => fourBiases(p, i, 'token', 'first + own', 'query'),
+  ),
+})}
 ${storeResults(p, shape, 'to_k', () => `${scale}`, 'both', 'batch')}
   workgroupBarrier();
   // Values follow the keys, as if they were ${batch} more batches.
 ${storeResults(p, shape, 'to_v', () => '1.0', 'both', `batch + ${batch}u`)}`,
   });
+}
+
+/** What belongs to the queries of a step. One that does not exist gets a sum so large that its weights are zero. */
+function stepStatistics(p: AttentionProblem, step: number): string {
+  const { queries } = p;
+  return /* wgsl */ `
+var<workgroup> step_sums: array<vec4<f32>, ${step / 4}>;
+var<workgroup> step_products: array<vec4<f32>, ${step / 4}>;
+
+fn sum_of(batch: u32, head: u32, query: u32) -> f32 {
+  if (query >= ${queries}u) { return 1.0e37; }
+  return sums[${rowOf(p, 'query')}] * ${Math.LOG2E};
+}
+
+fn product_of(batch: u32, head: u32, query: u32) -> f32 {
+  if (query >= ${queries}u) { return 0.0; }
+  return products[${rowOf(p, 'query')}];
+}`;
 }
 
 /** A buffer read in groups of 8 halves: `group_name`(batch, head, token, group), zeros past the last token. */
@@ -310,7 +348,7 @@ function walkOver(
   walk: Walk,
   shape: AttentionShape,
   length: number,
-  { weigh }: { readonly weigh: string },
+  { begin = '', weigh }: { readonly begin?: string; readonly weigh: string },
 ): string {
   const { step, ahead } = shape;
   const fetch = (at: string): string => walk.step.map(({ name }) => fetchStep(p, shape, name, at)).join('\n');
@@ -322,12 +360,12 @@ ${ahead ? fetch('0u') : ''}
   for (var begin = 0u; begin < ${length}u; begin += ${step}u) {
 ${ahead ? '' : fetch('begin')}
 ${put}
+${begin}
     workgroupBarrier();
 ${ahead ? fetch(`(begin + ${step}u)`) : ''}
 ${walk.scores.map((part, index) => scoresOf(p, walk, shape, part, index)).join('\n')}
     workgroupBarrier();
 ${weigh}
-    workgroupBarrier();
 ${walk.results.map((part) => resultsOf(p, walk, shape, part)).join('\n')}
     workgroupBarrier();
   }`;
@@ -428,32 +466,45 @@ ${lines(rows / SIDE, (r) => `      ${part.name}_${r}_${c} = subgroupMatrixMultip
 /** Keys past the last get no weight. */
 function maskKeys(groups: number, keys: number, step: number): string {
   return /* wgsl */ `    if (begin + ${step}u > ${keys}u) {
-${lines(groups, (i) => `      x${i} = select(vec4<f32>(${LOWEST}), x${i}, vec4<u32>(key) + vec4<u32>(${[0, 1, 2, 3].map((c) => `${4 * i + c}u`).join(', ')}) < vec4<u32>(${keys}u));`)}
+${lines(groups, (i) => `      x${i} = select(vec4<f32>(${LOWEST}), x${i}, vec4<u32>(token) + vec4<u32>(${[0, 1, 2, 3].map((c) => `${4 * i + c}u`).join(', ')}) < vec4<u32>(${keys}u));`)}
     }`;
 }
 
-/** Scores and gradients of weights become weights and gradients of scores; the scale is left for the end. */
+/**
+ * Scores and gradients of weights become weights and gradients of scores; the scale of these is left for the end.
+ * `sum` and `product` are WGSL of what belongs to the query, in powers of two: a number, or a vec4 of the group.
+ */
 function weighBoth(
-  scores: number,
+  p: AttentionProblem,
   groups: number,
-  token: string,
-  at: (i: number, c: number) => string,
+  scores: number,
+  query: { readonly sum: (i: number) => string; readonly product: (i: number) => string },
+  biasOf: (i: number) => string,
+  mask = '',
 ): string {
-  const each = (value: (c: number) => string): string => `vec4<f32>(${[0, 1, 2, 3].map(value).join(', ')})`;
-  return /* wgsl */ `    let ${token} = begin + part * ${groups * 4}u;
+  return /* wgsl */ `    let token = begin + part * ${groups * 4}u;
+${lines(groups, (i) => `    var x${i} = bitcast<vec4<f32>>(memory[line + ${i}u]) * ${p.scale * Math.LOG2E}${p.bias ? ` + ${biasOf(i)} * ${Math.LOG2E}` : ''};`)}
+${mask}
 ${lines(
   groups,
-  (i) => `    let s${i} = bitcast<vec4<f32>>(memory[line + ${i}u]);
-    let t${i} = bitcast<vec4<f32>>(memory[line + ${scores + i}u]);
-    let p${i} = ${each((c) => `share_of(s${i}[${c}], ${at(i, c)})`)};
-    let d${i} = p${i} * ${each((c) => `to_share_of(t${i}[${c}], ${at(i, c)})`)};`,
+  (i) => `    let p${i} = exp2(max(x${i}, vec4<f32>(${LOWEST})) - ${query.sum(i)});
+    let d${i} = p${i} * (bitcast<vec4<f32>>(memory[line + ${scores + i}u]) - ${query.product(i)});`,
 )}
 ${lines(
   groups / 2,
   (i) => `    memory[line + ${i}u] = halves(p${2 * i}, p${2 * i + 1});
     memory[line + ${scores + i}u] = halves(d${2 * i}, d${2 * i + 1});`,
 )}
-`;
+    workgroupBarrier();`;
+}
+
+/** Four biases: of neighbouring keys for one query, or the other way round. Places outside read the last one. */
+function fourBiases({ queries, keys }: AttentionProblem, i: number, query: string, key: string, along: 'query' | 'key'): string {
+  const at = (place: string, c: number, axis: string, length: number): string =>
+    `min(${place}${axis === along ? ` + ${4 * i + c}u` : ''}, ${length - 1}u)`;
+  const one = (c: number): string =>
+    `bias_at(batch, head, ${at(query, c, 'query', queries)}, ${at(key, c, 'key', keys)})`;
+  return `vec4<f32>(${[0, 1, 2, 3].map(one).join(', ')})`;
 }
 
 /** Scales results by `shrink` of their rows, matrix by matrix through memory. */
