@@ -11,8 +11,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks', // native addons are not made for several threads, and one that aborts ends one file only
     maxWorkers: Math.min(4, availableParallelism()), // the runtimes under test use several cores themselves
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000, // ends what hangs; how long something takes on a busy machine is nobody's failure
+    hookTimeout: 300_000,
     env: { ...vulkanDriver(), ...runtimeFolder() },
   },
 });

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { benchCommand } from './cli/bench.ts';
 import { checkCommand } from './cli/check.ts';
+import { datasetCommand } from './cli/dataset.ts';
 import { devicesCommand } from './cli/devices.ts';
 import { inspectCommand } from './cli/inspect.ts';
 import { EXIT, reportError } from './cli/output.ts';
@@ -10,7 +11,15 @@ import { sampleCommand } from './cli/sample.ts';
 import { trainCommand } from './cli/train.ts';
 import { HdmError } from './errors.ts';
 
-const COMMANDS = [sampleCommand, trainCommand, checkCommand, inspectCommand, devicesCommand, benchCommand];
+const COMMANDS = [
+  sampleCommand,
+  trainCommand,
+  datasetCommand,
+  checkCommand,
+  inspectCommand,
+  devicesCommand,
+  benchCommand,
+];
 
 /**
  * Runs one command, `more` being those of other parts of the program. Resolves to the exit code: 0 done, 1 failed,
@@ -18,7 +27,7 @@ const COMMANDS = [sampleCommand, trainCommand, checkCommand, inspectCommand, dev
  */
 export async function main(args: readonly string[], more: readonly (() => Command)[] = []): Promise<number> {
   const program = new Command('hdm-studio')
-    .description('Draw with Home-made Diffusion Models')
+    .description('Draw with Home-made Diffusion Models, and train them')
     .version(packageJson.version)
     .configureHelp({ showGlobalOptions: true });
   for (const command of [...COMMANDS, ...more]) program.addCommand(command());

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { GOLDEN_KINDS, kindOf } from '../engine/golden/kinds.ts';
-import { onnxRuntime } from '../engine/runtime/onnx/runtime.ts';
+import { openNamed } from '../engine/runtime/open.ts';
 import { openSafetensors, readTensors } from '../engine/weights/safetensors.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../shared/golden/', import.meta.url));
@@ -14,9 +14,9 @@ const ON_GPU = ['xut-report-tread', 'sample-euler', 'qwen3', 'gemma3', 'autoenco
 
 const files = existsSync(GOLDEN) ? readdirSync(GOLDEN).filter((name) => name.endsWith('.safetensors')) : [];
 
-async function check(path: string, device: 'cpu' | 'webgpu') {
+async function check(path: string, device: 'cpu' | 'ort-webgpu' | 'webgpu') {
   const file = openSafetensors(path);
-  const golden = { file, tensors: readTensors(file), runtime: onnxRuntime(device, 'f32') };
+  const golden = { file, tensors: readTensors(file), runtime: await openNamed(device, 'f32') };
   for (const { name, error, tolerance } of await GOLDEN_KINDS[kindOf(file)]!(golden)) {
     expect(error, `${name} of ${path}`).toBeLessThanOrEqual(tolerance);
   }
@@ -32,4 +32,8 @@ const hasGpu = existsSync(process.env['VK_DRIVER_FILES'] ?? '') && files.length 
 
 describe.skipIf(!hasGpu)('golden files on WebGPU (need ../shared and a Vulkan driver)', () => {
   it.each(ON_GPU)('%s', (name) => check(`${GOLDEN}${name}.safetensors`, 'webgpu'), 120_000);
+
+  it.each(ON_GPU.slice(0, 1))('%s on ONNX Runtime', (name) =>
+    check(`${GOLDEN}${name}.safetensors`, 'ort-webgpu'),
+  );
 });

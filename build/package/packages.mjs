@@ -3,11 +3,12 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } 
 import { dirname, join, relative, sep } from 'node:path';
 
 /** What the bundles in out/host import; everything else is inside them. */
-const ROOTS = ['onnxruntime-node', 'sharp', '@huggingface/transformers'];
+const ROOTS = ['onnxruntime-node', 'webgpu', 'sharp', '@huggingface/transformers'];
 
 /** Dependencies that do not run here. */
 const UNUSED = {
   'onnxruntime-node': ['adm-zip', 'global-agent'], // its install script, which we switch off, fetches CUDA
+  webgpu: ['@webgpu/types', 'debug'], // types, and what its own build needs
   // Both tokenizer libraries are inside its bundle for Node, and the 144 MB of onnxruntime-web are for browsers.
   '@huggingface/transformers': ['@huggingface/jinja', '@huggingface/tokenizers', 'onnxruntime-web'],
 };
@@ -17,6 +18,7 @@ const PARTS = {
   '@huggingface/transformers': ['dist/transformers.node.mjs'],
   'onnxruntime-node': ['dist/', 'bin/napi-v6/$platform/$arch/'],
   sharp: ['dist/'],
+  webgpu: ['index.js', 'dist/$platform-$arch/', 'dist/$platform-universal/'], // for Macs one file serves both
 };
 
 /**

@@ -12,7 +12,7 @@ export function devicesCommand(): Command {
       const output = openOutput(json);
       const devices = await listDevices();
       for (const { device, isAvailable, reason } of devices) {
-        output.line(`${isAvailable ? '✓' : '–'} ${device.padEnd(7)} ${reason}`);
+        output.line(`${isAvailable ? '✓' : '–'} ${device.padEnd(10)} ${reason}`);
       }
       output.result({ devices });
     });

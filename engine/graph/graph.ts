@@ -149,6 +149,16 @@ export function expandGraph(graph: Graph, keep: (op: Composite) => boolean): Gra
   return copy;
 }
 
+/** The nodes that outputs and assignments need, in order, with every input and variable: they are given all the same. */
+export function reachable(graph: Graph): Tensor[] {
+  const lists = [graph.outputs, graph.assignments, graph.inputs, graph.variables];
+  const needed = new Set(lists.flatMap((list) => [...list.values()]));
+  for (const node of graph.nodes.toReversed()) {
+    if (needed.has(node)) node.inputs.forEach((input) => needed.add(input));
+  }
+  return graph.nodes.filter((node) => needed.has(node));
+}
+
 export interface NamedType {
   readonly name: string;
   readonly dtype: DType;

@@ -306,8 +306,8 @@ function branch(
 
 function selfAttention(weights: Weights, x: Tensor, { config, positions }: Surroundings): Tensor {
   const { dim } = config;
-  const parts = split(weights.get('qkv.weight', [3 * dim, dim]), 0, 3);
-  const [q, k, v] = parts.map((part) => intoHeads(linear(x, part), config)) as [Tensor, Tensor, Tensor];
+  const all = linear(x, weights.get('qkv.weight', [3 * dim, dim]));
+  const [q, k, v] = split(all, 2, 3).map((part) => intoHeads(part, config)) as [Tensor, Tensor, Tensor];
   const angles = rotaryAngles(weights, positions, config, q.dtype);
   return joinHeads(weights, turn(q, angles), turn(k, angles), v, config);
 }
@@ -320,18 +320,20 @@ function crossAttention(
 ): Tensor {
   const { dim } = config;
   const q = intoHeads(linear(x, weights.get('q.weight', [dim, dim])), config);
-  const parts = split(weights.get('kv.weight', [2 * dim, other.width]), 0, 2);
-  const [k, v] = parts.map((part) => intoHeads(linear(other.tokens, part), config)) as [Tensor, Tensor];
+  const both = linear(other.tokens, weights.get('kv.weight', [2 * dim, other.width]));
+  const [k, v] = split(both, 2, 2).map((part) => intoHeads(part, config)) as [Tensor, Tensor];
   const angles = rotaryAngles(weights, positions, config, q.dtype);
   const turnedKeys = other.positions ? turn(k, angles) : k;
   return joinHeads(weights, turn(q, angles), turnedKeys, v, config);
 }
 
 function swiGlu(weights: Weights, x: Tensor, { dim, mlp_dim: hidden }: XutConfig): Tensor {
-  const [gateWeight, valueWeight] = split(weights.get('w12.weight', [2 * hidden, dim]), 0, 2);
-  const [gateBias, valueBias] = split(weights.get('w12.bias', [2 * hidden]), 0, 2);
-  const gate = silu(linear(x, gateWeight!, gateBias));
-  return dense(weights.at('w3'), mul(gate, linear(x, valueWeight!, valueBias)), hidden, dim);
+  const w12 = weights.get('w12.weight', [2 * hidden, dim]);
+  const [gate, value] = split(linear(x, w12, weights.get('w12.bias', [2 * hidden])), 2, 2) as [
+    Tensor,
+    Tensor,
+  ];
+  return dense(weights.at('w3'), mul(silu(gate), value), hidden, dim);
 }
 
 function intoHeads(x: Tensor, { dim, dim_head: width }: XutConfig): Tensor {

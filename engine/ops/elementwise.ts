@@ -179,6 +179,11 @@ export function like(x: Tensor, value: number): Tensor {
 
 export const ELEMENTWISE_RULES = { ...UNARY, ...BINARY };
 
+/** Is each number of a tensor made of the numbers at its own place in the operands, as far as these are not stretched? */
+export function isElementwise({ op }: Tensor): boolean {
+  return op.name in ELEMENTWISE_RULES || [WHERE.name, CAST.name].includes(op.name);
+}
+
 type Reader = (index: number) => number;
 
 /** Reads `value` as if it were stretched to `shape`. */

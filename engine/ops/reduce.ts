@@ -3,9 +3,9 @@ import { HdmError } from '../errors.ts';
 import { multiplyDims, sameDim } from '../graph/dim.ts';
 import { isFloat } from '../graph/dtype.ts';
 import { formatType, type Tensor } from '../graph/graph.ts';
-import type { Primitive } from '../graph/op.ts';
+import type { Composite, Primitive } from '../graph/op.ts';
 import { normalizeAxis, sameShape, stretchIndex, type Shape } from '../graph/shape.ts';
-import { cast, div } from './elementwise.ts';
+import { cast, div, mul } from './elementwise.ts';
 import { broadcastTo, dimension, reshape } from './movement.ts';
 
 interface Axes {
@@ -44,6 +44,21 @@ export function sum(x: Tensor, axes: readonly number[]): Tensor {
 /** Largest value along `axes`. Not differentiable: use it where its gradient cancels, as in softmax. */
 export function largest(x: Tensor, axes: readonly number[]): Tensor {
   return reduce(LARGEST, x, axes);
+}
+
+export const SQUARES: Composite<null> = {
+  name: 'sumOfSquares',
+  infer: ([x]) => ({ dtype: x!.dtype, shape: [] }),
+  compose([x]) {
+    const all = x!.shape.map((_, axis) => axis);
+    return reshape(sum(mul(x!, x!), all), []);
+  },
+  onnx: (emit, [x]) => emit.node('ReduceSumSquare', [x!], { keepdims: 0 }),
+};
+
+/** Sum of the squares of all numbers. */
+export function sumOfSquares(x: Tensor): Tensor {
+  return x.graph.add(SQUARES, [x], null);
 }
 
 /** Mean along `axes`. */

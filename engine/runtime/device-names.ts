@@ -1,4 +1,7 @@
-/** Where a graph can run; `auto` is the fastest that works. Apart from the devices themselves, whose libraries are large. */
-export const DEVICES = ['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml'] as const;
+/**
+ * Where a graph can run; `auto` is the fastest that works. `webgpu` is our own runtime, the others are providers of ONNX
+ * Runtime. Apart from the devices themselves, whose libraries are large.
+ */
+export const DEVICES = ['auto', 'cpu', 'webgpu', 'ort-webgpu', 'cuda', 'dml', 'coreml'] as const;
 
 export type DeviceName = (typeof DEVICES)[number];

@@ -13,11 +13,12 @@ import { convert, f32 } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { exp } from '../ops/elementwise.ts';
 import { DEVICES, type DeviceName } from './device-names.ts';
-import { onnxRuntime, type OnnxProvider } from './onnx/runtime.ts';
+import { onnxRuntime, providerName, type OnnxProvider } from './onnx/runtime.ts';
+import { openNamed, type ConcreteDevice } from './open.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface DeviceReport {
-  readonly device: OnnxProvider;
+  readonly device: ConcreteDevice;
   readonly isAvailable: boolean;
   /** Why not, or how fast beside the CPU. */
   readonly reason: string;
@@ -59,13 +60,13 @@ export async function openRuntime(name: string): Promise<ChosenRuntime> {
     .sort((a, b) => b.speed! - a.speed!)[0];
   if (best) return { runtime: await runtimeFor(best.device), reason: best.reason };
   const reason = reports.map((report) => `${report.device}: ${report.reason}`).join('; ');
-  return { runtime: onnxRuntime('cpu'), reason: reason || 'there is no GPU provider on this system' };
+  return { runtime: onnxRuntime('cpu'), reason: reason || 'there is no GPU on this system' };
 }
 
 /** The runtime of a device, in float32 where the device cannot compute in float16. */
-async function runtimeFor(device: OnnxProvider): Promise<Runtime> {
-  const runtime = onnxRuntime(device);
-  if (runtime.precision === 'f32') return runtime;
+async function runtimeFor(device: ConcreteDevice): Promise<Runtime> {
+  const runtime = await openNamed(device);
+  if (device === 'webgpu' || runtime.precision === 'f32') return runtime;
   const graph = new Graph();
   const x = graph.input('x', 'f16', [size('n')]);
   graph.output('y', exp(x));
@@ -79,7 +80,7 @@ async function runtimeFor(device: OnnxProvider): Promise<Runtime> {
   }
 }
 
-/** Every device of this build of ONNX Runtime, tried. The CPU, which always works, comes first. */
+/** Every device that this program knows on this system, tried. The CPU, which always works, comes first. */
 export async function listDevices(): Promise<DeviceReport[]> {
   return [{ device: 'cpu', isAvailable: true, reason: 'always works', speed: 1 }, ...(await probeDevices())];
 }
@@ -87,17 +88,17 @@ export async function listDevices(): Promise<DeviceReport[]> {
 /** One after the other: two probes at once would spoil each other's times. */
 async function probeDevices(): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
-  for (const provider of bundledProviders()) reports.push(await probe(provider));
+  for (const device of ['webgpu', ...bundledProviders()] as const) reports.push(await probe(device));
   return reports;
 }
 
 function bundledProviders(): OnnxProvider[] {
-  const known = DEVICES.filter((name) => name !== 'auto' && name !== 'cpu');
-  const bundled = listSupportedBackends().map(({ name }) => name);
-  return known.filter((name) => bundled.includes(name));
+  const known = DEVICES.filter((name) => name !== 'auto' && name !== 'cpu' && name !== 'webgpu');
+  const bundled = listSupportedBackends().map(({ name }) => name as string);
+  return known.filter((name) => bundled.includes(providerName(name)));
 }
 
-async function probe(device: OnnxProvider): Promise<DeviceReport> {
+async function probe(device: ConcreteDevice): Promise<DeviceReport> {
   const obstacle = obstacleFor(device);
   if (obstacle) return { device, isAvailable: false, reason: obstacle };
   try {
@@ -112,10 +113,11 @@ async function probe(device: OnnxProvider): Promise<DeviceReport> {
 }
 
 /** Why a device cannot work here, as far as a look at the files tells; to try it would only give noise. */
-function obstacleFor(device: OnnxProvider): string | undefined {
+function obstacleFor(device: ConcreteDevice): string | undefined {
   if (device === 'cpu') return undefined;
-  if (!bundledProviders().includes(device)) return `ONNX Runtime has no ${device} on ${process.platform}`;
   if (device === 'webgpu') return missingDriver();
+  if (!bundledProviders().includes(device)) return `ONNX Runtime has no ${device} on ${process.platform}`;
+  if (device === 'ort-webgpu') return missingDriver();
   return device === 'cuda' ? missingCudaLibrary() : undefined;
 }
 

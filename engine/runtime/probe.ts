@@ -6,13 +6,13 @@ import { f32 } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { matmul } from '../ops/matmul.ts';
 import { mean } from '../ops/reduce.ts';
-import { onnxRuntime, type OnnxProvider } from './onnx/runtime.ts';
+import { openNamed, type ConcreteDevice } from './open.ts';
 
 const [ROWS, WIDTH, LAYERS, RUNS] = [512, 1024, 4, 3];
 /** A device that needs longer than this is no GPU, but a program that plays one. */
 const PATIENCE_MS = 2000;
 
-const device = process.argv[2] as OnnxProvider;
+const device = process.argv[2] as ConcreteDevice;
 try {
   const deviceMs = await time(device);
   const cpuMs = await time('cpu');
@@ -23,7 +23,7 @@ try {
 }
 
 /** The fastest of a few runs; the first also compiles. */
-async function time(provider: OnnxProvider): Promise<number> {
+async function time(name: ConcreteDevice): Promise<number> {
   const graph = new Graph();
   let x = graph.input('x', 'f32', [ROWS, WIDTH]);
   const data = new Float32Array(WIDTH * WIDTH).fill(1 / WIDTH);
@@ -31,7 +31,9 @@ async function time(provider: OnnxProvider): Promise<number> {
     x = matmul(x, graph.constant(f32([WIDTH, WIDTH], data)));
   }
   graph.output('mean', mean(x, [0, 1]));
-  const program = await onnxRuntime(provider).compile(graph, new Map());
+  const runtime = await openNamed(name);
+  if (runtime.isSoftware) throw new Error('there is no GPU, only a program that plays one');
+  const program = await runtime.compile(graph, new Map());
   const inputs = { x: f32([ROWS, WIDTH], new Float32Array(ROWS * WIDTH).fill(1)) };
   let fastest = Infinity;
   for (let run = 0; run < RUNS; run++) {

@@ -42,6 +42,8 @@ export interface Runtime {
   readonly device: string;
   /** The format in which this device computes best. */
   readonly precision: FloatDType;
+  /** Whether the device is a program that plays a GPU: right, but slower than the CPU itself. */
+  readonly isSoftware?: boolean;
   /** `variables` must hold those of the graph, with its types, when the program runs; assignments change them. */
   compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program>;
   createVariables(): Variables;

@@ -42,21 +42,19 @@ export function updateGraph(shapes: Shapes, settings: OptimizerSettings, hasAver
   const [beta1, beta2] = settings.betas;
   const scalar = (name: string): Tensor => graph.input(name, 'f32', []);
   const [rate, gradientScale] = [scalar('rate'), scalar('gradientScale')];
-  const [meanCorrection, squareCorrection] = [scalar('meanCorrection'), scalar('squareCorrection')];
+  const [meanCorrection, epsilon] = [scalar('meanCorrection'), scalar('epsilon')];
   const averageRate = hasAverages ? scalar('averageRate') : undefined;
 
   for (const [name, shape] of shapes) {
     const of = (kind: Parameters<typeof variableOf>[1]): Tensor => variableOf(graph, kind, name, shape);
     const gradient = mul(of('gradient'), gradientScale);
-    const [mean, square, value] = [of('mean'), of('square'), of('value')];
     const ownRate = mul(rate, like(rate, 1 / fanIn(shape)));
-
-    const nextMean = towards(mean, gradient, 1 - beta1);
-    const nextSquare = towards(square, mul(gradient, gradient), 1 - beta2);
-    const root = add(sqrt(mul(nextSquare, squareCorrection)), like(square, settings.epsilon));
-    const step = div(mul(nextMean, mul(ownRate, meanCorrection)), root);
-    const decayed = mul(value, sub(like(rate, 1), mul(ownRate, like(rate, settings.weightDecay))));
-    const nextValue = sub(decayed, step);
+    const nextMean = mix(of('mean'), beta1, gradient);
+    const nextSquare = mix(of('square'), beta2, mul(gradient, gradient));
+    // Numerator and denominator of Adam's step are both divided by the root of the square's correction.
+    const step = div(mul(nextMean, mul(ownRate, meanCorrection)), add(sqrt(nextSquare), epsilon));
+    const decay = sub(like(rate, 1), mul(ownRate, like(rate, settings.weightDecay)));
+    const nextValue = sub(mul(of('value'), decay), step);
 
     graph.assign(variableName('mean', name), nextMean);
     graph.assign(variableName('square', name), nextSquare);
@@ -69,17 +67,18 @@ export function updateGraph(shapes: Shapes, settings: OptimizerSettings, hasAver
   return graph;
 }
 
-/** The scalars as values of the graph's inputs: bias corrections 1 / (1 - beta^updates). */
+/** The scalars as values of the graph's inputs; bias corrections are 1 / (1 - beta^updates). */
 export function updateValues(
-  { betas }: OptimizerSettings,
+  { betas, epsilon }: OptimizerSettings,
   { learningRate, gradientScale, updates, averageRate }: UpdateScalars,
   hasAverages: boolean,
 ): Record<string, number> {
+  const root = Math.sqrt(1 - betas[1] ** updates);
   return {
     rate: learningRate,
     gradientScale,
-    meanCorrection: 1 / (1 - betas[0] ** updates),
-    squareCorrection: 1 / (1 - betas[1] ** updates),
+    meanCorrection: root / (1 - betas[0] ** updates),
+    epsilon: epsilon * root,
     ...(hasAverages && { averageRate }),
   };
 }
@@ -97,7 +96,7 @@ export function fanIn(shape: readonly number[]): number {
   return shape.length > 1 ? count(shape.slice(1)) : (shape[0] ?? 1);
 }
 
-/** x + (goal - x) · rate */
-function towards(x: Tensor, goal: Tensor, rate: number): Tensor {
-  return add(x, mul(sub(goal, x), like(x, rate)));
+/** beta · x + (1 - beta) · y */
+function mix(x: Tensor, beta: number, y: Tensor): Tensor {
+  return add(mul(x, like(x, beta)), mul(y, like(y, 1 - beta)));
 }

@@ -9,7 +9,7 @@ import { f32, toFloat32, type TensorData } from '../graph/dtype.ts';
 import { Graph, type Tensor } from '../graph/graph.ts';
 import { add, like, mul } from '../ops/elementwise.ts';
 import { reshape } from '../ops/movement.ts';
-import { sum } from '../ops/reduce.ts';
+import { sumOfSquares } from '../ops/reduce.ts';
 import type { Program, Runtime, Values, Variables, WeightSources } from '../runtime/runtime.ts';
 import type { Losses } from './objective.ts';
 import { updateGraph, updateValues, type OptimizerSettings } from './optimizer.ts';
@@ -239,7 +239,7 @@ class Programs {
 }
 
 /** Loss and gradients of a batch; the gradients are assigned, or added to those that are there. */
-function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean): Graph {
+export function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean): Graph {
   const graph = new Graph();
   const { loss, losses } = options.objective(graph, 'value');
   const scaled = mul(loss, reshape(graph.input('lossScale', 'f32', []), loss.shape));
@@ -252,15 +252,7 @@ function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean
     const shape = shapes.get(name)!;
     const total = isFirst ? fresh[index]! : add(variableOf(graph, 'gradient', name, shape), fresh[index]!);
     graph.assign(variableName('gradient', name), total);
-    squares.push(
-      reshape(
-        sum(
-          mul(total, total),
-          shape.map((_, axis) => axis),
-        ),
-        [],
-      ),
-    );
+    squares.push(sumOfSquares(total));
   });
   graph.output('loss', loss);
   graph.output('losses', losses);

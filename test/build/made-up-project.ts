@@ -7,7 +7,10 @@ import { testFolder } from '../helpers/folder.ts';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const CONFIG = 'build/package/electron-builder.config.mjs';
-export const BUNDLES = ['count-worker.mjs', 'engine.mjs', 'hdm-studio.mjs', 'host.mjs', 'probe.mjs'];
+export const BUNDLES = [
+  ...['count-worker.mjs', 'engine.mjs', 'hdm-studio.mjs', 'host.mjs'],
+  ...['loader-worker.mjs', 'probe.mjs'],
+];
 
 /** Fuses as Electron 45 comes with them. */
 const FRESH_FUSES = '101100011';
@@ -49,6 +52,7 @@ export function projectToPackage(target: Target): string {
   for (const file of [
     ...['sharp', ...target.sharpPackages].map((name) => `${name}/package.json`),
     `onnxruntime-node/bin/napi-v6/${target.platform}/${target.arch}/onnxruntime_binding.node`,
+    'webgpu/index.js',
     '@huggingface/transformers/dist/transformers.node.mjs',
   ]) {
     writeFile(join(stage, 'node_modules', file), file);

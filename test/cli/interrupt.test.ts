@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { testFolder } from '../helpers/folder.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 
+const PROGRAM = fileURLToPath(new URL('../../build/hdm-studio.mjs', import.meta.url));
 const COMMAND_LINE = fileURLToPath(new URL('../../engine/cli.ts', import.meta.url));
 
 let model = '';
@@ -44,6 +45,21 @@ describe('a drawing in a process of its own', () => {
     await firstQuarter(child);
     child.kill('SIGKILL');
     expect(await finished(child)).toMatchObject({ code: null, stdout: '' });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('the command hdm-studio', () => {
+  it('ends at SIGINT with exit code 1 also while its program is still being read', async () => {
+    const interrupting = `import { registerHooks } from 'node:module';
+      registerHooks({ load(url, context, next) {
+        if (url.endsWith('engine/cli/sample.ts')) process.kill(process.pid, 'SIGINT');
+        return next(url, context);
+      } });`;
+    const hook = `data:text/javascript,${encodeURIComponent(interrupting)}`;
+    const wish = ['sample', '--model', model, '--prompt', 'a cat', '--steps', '1000', '--out', folder];
+    const child = spawn(process.execPath, ['--import', hook, PROGRAM, ...wish]);
+    expect(await finished(child)).toMatchObject({ code: 1, stdout: '' });
     expect(readdirSync(folder)).toEqual([]);
   });
 });

@@ -21,7 +21,7 @@ import {
 import type { Settings } from '../../electron/contract.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
 import { addModel, MODEL_ID, prepare, setForm, setSettings, type KeptForm, type Prepared } from './data.ts';
-import { childrenOf, commandOf, gone } from './processes.ts';
+import { childrenOf, commandOf, gone, HAS_PROCESSES } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const STAND_IN = resolve(ROOT, '../shared/electron-stand-in/dist');
@@ -158,6 +158,7 @@ export class App {
   /** The host ends as if the power went; the engine notices by itself. */
   async killHost(): Promise<void> {
     const [host, engine] = [this.hostId(), this.engineId()];
+    this.releaseEngine();
     process.kill(host, 'SIGKILL');
     await gone(host);
     if (engine !== undefined) await gone(engine);
@@ -174,6 +175,16 @@ export class App {
     const engine = this.engineId();
     if (engine === undefined) throw new Error('no engine runs');
     process.kill(engine, 'SIGKILL');
+  }
+
+  /** The engine stands still in the middle of its work, so that this lasts as long as a test needs. */
+  holdEngine(): void {
+    if (HAS_PROCESSES) process.kill(this.engineId()!, 'SIGSTOP');
+  }
+
+  releaseEngine(): void {
+    const engine = HAS_PROCESSES ? this.engineId() : undefined;
+    if (engine !== undefined) process.kill(engine, 'SIGCONT');
   }
 
   /** Process id of the host. */
@@ -209,6 +220,7 @@ export class App {
   }
 
   async stop(): Promise<void> {
+    if (this.#host ?? this.#desktop) this.releaseEngine();
     await this.#desktop?.close();
     if (this.mode === 'browser') await Promise.all(this.#pages.map((page) => page.context().close()));
     this.#host?.kill('SIGTERM');
@@ -235,6 +247,7 @@ export class App {
     const executablePath = electronProgram();
     this.#desktop = await _electron.launch({
       ...(executablePath && { executablePath }),
+      timeout: 0, // as in a browser: the time of the test is the only limit
       args: ['-r', WATCH_NETWORK, ROOT],
       cwd: ROOT,
       env: {
@@ -245,6 +258,7 @@ export class App {
       },
     });
     const page = await this.#desktop.firstWindow();
+    page.setDefaultTimeout(0);
     this.#watch(page);
     await page.setViewportSize(this.#viewport);
     await page.emulateMedia({ reducedMotion: 'reduce' });

@@ -17,7 +17,7 @@ test('two browsers see the same queue and steer it together', async ({ app }) =>
 
   await other.getByRole('button', { name: /^2\. from the other$/ }).press('Alt+ArrowUp');
   await expect(waiting(page)).toHaveText(['from the other', 'second in line']);
-  await cancelRunning(other);
+  await cancelRunning(app, other);
   const pictures = await picturesOf(app, 2);
   expect(pictures.map(({ prompt }) => prompt)).toEqual(['from the other', 'second in line']);
   for (const window of [page, other]) {

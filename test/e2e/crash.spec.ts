@@ -88,7 +88,7 @@ test('a window whose page is loaded again shows where things stand', async ({ ap
   await page.reload();
   await expect(page.getByText(stepOf(1000))).toBeVisible();
   await expect(page.getByRole('list', { name: en.create.waiting }).getByText('after')).toBeVisible();
-  await cancelRunning(page);
+  await cancelRunning(app);
   expect((await picturesOf(app, 1))[0]!.prompt).toBe('after');
 });
 

@@ -1,9 +1,9 @@
 import sharp from 'sharp';
 import { en } from '../../renderer/messages/en.ts';
 import { expect, test } from './app.ts';
-import { readForm, readPictures } from './data.ts';
+import { readForm, readJobs, readPictures } from './data.ts';
 import { decode, meanColour } from './pixels.ts';
-import { draw, fill, generate, goTo, picturesOf, promptOf, setNumber, stepOf } from './steps.ts';
+import { draw, fill, generate, goTo, picturesOf, promptOf, setNumber, startLong, stepOf } from './steps.ts';
 
 test.describe('from a cold start, with a model that draws', () => {
   test.use({ appOptions: { model: 'real', isFirstStart: true } });
@@ -67,15 +67,14 @@ test.describe('with a tiny model', () => {
 
   test('a running picture is cancelled within a step and leaves nothing behind', async ({ app }) => {
     const { page } = app;
-    await setNumber(page, en.create.steps, 1000);
-    await generate(page, 'too long');
-    await expect(page.getByText(stepOf(1000))).toBeVisible();
+    await startLong(app, 'too long');
     await page.keyboard.press('ControlOrMeta+Backspace');
+    app.releaseEngine();
     await expect(page.getByText(stepOf(1000))).toBeHidden();
-    await setNumber(page, en.create.steps, 2);
     const { prompt } = await draw(app, 'a short one');
     expect(prompt).toBe('a short one');
     expect(readPictures(app.data)).toHaveLength(1);
+    expect(readJobs(app.data).map(({ state }) => state)).toEqual(['cancelled', 'done']);
   });
 
   test('what was written is there again after a reload, and in the history', async ({ app }) => {
@@ -116,7 +115,8 @@ test.describe('without a model', () => {
     await welcome.getByRole('button', { name: en.welcome.later }).click();
     await expect(page.getByText(en.create.noModelTitle)).toBeVisible();
     await expect(page.getByRole('button', { name: /^Generate/ })).toBeDisabled();
-    await page.getByRole('button', { name: en.create.addModel }).click();
+    const canvas = page.getByRole('region', { name: en.create.canvas });
+    await canvas.getByRole('button', { name: en.create.addModel }).click();
     await expect(page.getByRole('button', { name: en.models.addFile })).toBeVisible();
     await goTo(page, 'create');
   });

@@ -39,8 +39,10 @@ test.describe('Create', () => {
     await type(page, '1000');
     await page.keyboard.press('ControlOrMeta+Enter');
     await expect(page.getByText(stepOf(1000))).toBeVisible();
+    app.holdEngine();
     await tabTo(page, page.getByRole('button', { name: en.create.cancelRunning }).first());
     await page.keyboard.press('Enter');
+    app.releaseEngine();
     await expect(page.getByText(stepOf(1000))).toBeHidden();
     expect(readJobs(app.data)[1]!.state).toBe('cancelled');
   });
@@ -54,6 +56,9 @@ test.describe('Create', () => {
       await focusPrompt(page);
       await type(page, `${name} `);
       await page.keyboard.press('ControlOrMeta+Enter');
+      if (name !== 'running') continue;
+      await expect(page.getByText(stepOf(1000))).toBeVisible();
+      app.holdEngine();
     }
     const queue = page.getByRole('list', { name: en.create.waiting });
     await expect(queue.getByRole('listitem')).toHaveCount(3);

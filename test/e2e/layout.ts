@@ -1,7 +1,7 @@
 /** @file Faults of a layout that a program can see. */
 import type { Page } from '@playwright/test';
 
-/** Texts that are cut without an ellipsis, and controls outside the window, each in a few words. */
+/** Texts that are cut without an ellipsis, panes that reach into others, controls outside the window: in a few words. */
 export function layoutFaults(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const faults: string[] = [];
@@ -22,6 +22,9 @@ export function layoutFaults(page: Page): Promise<string[]> {
     for (const element of document.body.querySelectorAll('*')) {
       if (!isShown(element)) continue;
       const style = getComputedStyle(element);
+      const isWide = element.scrollWidth > element.clientWidth + 1 && style.overflowX === 'visible';
+      if (element.matches('section, nav, main') && isWide)
+        faults.push(`wider than its pane: ${say(element)}`);
       const hasText = [...element.childNodes].some(
         ({ nodeType, textContent }) => nodeType === 3 && textContent?.trim(),
       );

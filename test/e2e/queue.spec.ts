@@ -29,7 +29,7 @@ test('a queue of 20 is drawn in the order that it was put into, without what was
   await page.getByRole('button', { name: fill(en.create.removeJob, { place: 10 }), exact: true }).click();
   await expect(rows(page)).toHaveCount(17);
   const order = await namesOf(rows(page));
-  await cancelRunning(page);
+  await cancelRunning(app);
 
   const pictures = await picturesOf(app, 17);
   expect(pictures.map(({ prompt }) => prompt)).toEqual(order);
@@ -49,7 +49,7 @@ test('all that wait are removed at once, and the running one goes on', async ({ 
   await page.getByRole('button', { name: en.create.removeWaiting }).click();
   await expect(rows(page)).toHaveCount(0);
   await expect(page.getByText(stepOf(1000))).toBeVisible();
-  await cancelRunning(page);
+  await cancelRunning(app);
   expect(readJobs(app.data).map(({ state }) => state)).toEqual(['cancelled']);
 });
 

@@ -127,18 +127,23 @@ test.describe('every screen', () => {
       for (const screen of ['settings', 'models', 'compare', 'library', 'create']) {
         await page.evaluate((name) => (location.hash = `/${name}`), screen);
         await expect(page.locator(`nav a[href="#/${screen}"]`)).toHaveAttribute('aria-current', 'page');
-        await look(app, `${screen}-${language}`);
+        await look(app, `${screen}-${language}`, [], ['light']);
       }
     }
   });
 });
 
 /** One state of the window in every size and theme. */
-async function look(app: App, state: string, hidden: readonly Locator[] = []): Promise<void> {
+async function look(
+  app: App,
+  state: string,
+  hidden: readonly Locator[] = [],
+  themes: readonly (typeof THEMES)[number][] = THEMES,
+): Promise<void> {
   const { page } = app;
   for (const size of SIZES) {
     await page.setViewportSize(size);
-    for (const theme of THEMES) {
+    for (const theme of themes) {
       await page.emulateMedia({ colorScheme: theme });
       const name = `${state}-${size.width}x${size.height}-${theme}`;
       await resting(page);

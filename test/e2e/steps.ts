@@ -46,18 +46,24 @@ export async function draw(app: App, prompt: string): Promise<StoredPicture> {
   return (await picturesOf(app, before + 1))[before]!;
 }
 
-/** Starts a picture that takes many seconds and waits until it is being denoised. */
-export async function startLong({ page }: App, prompt: string): Promise<void> {
+/**
+ * Starts a picture with many steps and waits until it is being denoised; there it stays until `cancelRunning`, or
+ * until the test releases the engine.
+ */
+export async function startLong(app: App, prompt: string): Promise<void> {
+  const { page } = app;
   const steps = await numberOf(page, en.create.steps).inputValue();
   await setNumber(page, en.create.steps, 1000);
   await generate(page, prompt);
   await expect(page.getByText(stepOf(1000))).toBeVisible();
+  app.holdEngine();
   await setNumber(page, en.create.steps, Number(steps)); // of the next one
 }
 
 /** Ends the picture that is drawn, and waits until it has ended. */
-export async function cancelRunning(page: Page): Promise<void> {
+export async function cancelRunning(app: App, page = app.page): Promise<void> {
   await page.getByRole('button', { name: en.create.cancelRunning }).first().click();
+  app.releaseEngine();
   await expect(page.getByText(stepOf(1000))).toBeHidden();
 }
 
@@ -80,8 +86,8 @@ export async function downloadOf(app: App, link: Locator): Promise<Buffer> {
 }
 
 /** Waits until the library has so many pictures. */
-export async function picturesOf(app: App, count: number, timeout = 60_000): Promise<StoredPicture[]> {
-  await expect.poll(() => readPictures(app.data).length, { timeout }).toBe(count);
+export async function picturesOf(app: App, count: number): Promise<StoredPicture[]> {
+  await expect.poll(() => readPictures(app.data).length, { timeout: 120_000 }).toBe(count);
   return readPictures(app.data);
 }
 

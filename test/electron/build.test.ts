@@ -35,7 +35,8 @@ describe('the bundles', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('are the programs that start each other, and the two files of Electron', () => {
-    const host = ['host.mjs', 'engine.mjs', 'probe.mjs', 'count-worker.mjs', 'hdm-studio.mjs'];
+    const started = ['engine.mjs', 'probe.mjs', 'count-worker.mjs', 'loader-worker.mjs'];
+    const host = ['host.mjs', 'hdm-studio.mjs', ...started];
     expect(readdirSync(join(folder, 'out/host'))).toEqual(expect.arrayContaining(host));
     expect(readdirSync(join(folder, 'out/main')).sort()).toEqual(['main.cjs', 'preload.cjs']);
   });
@@ -245,6 +246,7 @@ function smallProject(): string {
     'electron/engine/main.ts': '',
     'electron/host/prompts/count-worker.ts': '',
     'engine/runtime/probe.ts': '',
+    'engine/training/data/loader-worker.ts': '',
     'electron/cli.ts':
       'export async function hdmStudio(words: string[]): Promise<number> {\n' +
       '  console.log(JSON.stringify(words));\n  return 3;\n}\n' +

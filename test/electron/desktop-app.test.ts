@@ -13,8 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { _electron, type ElectronApplication, type Page } from '@playwright/test';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BRIDGE_NAMES, PAGE } from './desktop-page.ts';
+import { waitFor } from '../helpers/wait.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ELECTRON = findElectron();
@@ -71,7 +72,7 @@ describe.skipIf(!ELECTRON)('the desktop app (skipped without Electron or a stand
       );
     });
     await page.evaluate("location.href = 'https://example.com/'");
-    await vi.waitFor(async () => expect(await noted('tried')).toEqual(['https://example.com/ true']));
+    await waitFor(async () => expect(await noted('tried')).toEqual(['https://example.com/ true']));
     expect(await ask('prompts.wildcards')).toEqual({ value: ['animals'] });
   });
 
@@ -82,12 +83,12 @@ describe.skipIf(!ELECTRON)('the desktop app (skipped without Electron or a stand
       shell.openExternal = async (address) => void opened.push(address);
     });
     await page.evaluate("setTimeout(() => window.open('https://example.com/licence')), 0");
-    await vi.waitFor(async () => expect(await noted('opened')).toEqual(['https://example.com/licence']));
+    await waitFor(async () => expect(await noted('opened')).toEqual(['https://example.com/licence']));
     expect(app.windows()).toHaveLength(1);
   });
 
   it('sends commands of its menu, in the language of the settings', async () => {
-    await vi.waitFor(async () => {
+    await waitFor(async () => {
       const labels = await app.evaluate(({ Menu }) =>
         Menu.getApplicationMenu()!.items.map(({ label }) => label),
       );
@@ -122,7 +123,7 @@ describe.skipIf(!ELECTRON)('the desktop app (skipped without Electron or a stand
       shell.showItemInFolder = (file) => void shown.push(file);
     });
     await ask('library.reveal', { id: 'one' });
-    await vi.waitFor(async () => expect(await noted('shown')).toEqual([join(folder, 'data/one.png')]));
+    await waitFor(async () => expect(await noted('shown')).toEqual([join(folder, 'data/one.png')]));
   });
 
   it('tells the page when the host was killed and is back', async () => {
@@ -153,7 +154,7 @@ describe.skipIf(!ELECTRON)('the desktop app (skipped without Electron or a stand
   });
 
   function until(condition: string): Promise<void> {
-    return vi.waitFor(async () => expect(await page.evaluate(condition)).toBe(true), 20_000);
+    return waitFor(async () => expect(await page.evaluate(condition)).toBe(true));
   }
 
   function ask(name: string, input: unknown = {}): Promise<unknown> {

@@ -5,7 +5,7 @@ import { request as httpRequest } from 'node:http';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createBirpc } from 'birpc';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { appProtocol } from '../../electron/app-protocol.ts';
 import type {
   BytesPlace,
@@ -16,6 +16,7 @@ import type {
 import { HostProcess } from '../../electron/host-process.ts';
 import { hostEnvironment } from '../../electron/security.ts';
 import { testFolder } from '../helpers/folder.ts';
+import { waitFor } from '../helpers/wait.ts';
 
 const PROGRAM = fileURLToPath(new URL('desktop-child.ts', import.meta.url));
 
@@ -27,7 +28,7 @@ describe('the host of the desktop app', () => {
     expect(heardBy(1)).toEqual([]);
 
     await call(1, 'settings.change', { theme: 'light' });
-    await vi.waitFor(() => expect([heardBy(1).length, heardBy(2).length]).toEqual([1, 1]));
+    await waitFor(() => expect([heardBy(1).length, heardBy(2).length]).toEqual([1, 1]));
     expect(looks).toEqual([
       { language: 'ja', theme: 'dark' },
       { language: 'ja', theme: 'light' },
@@ -41,7 +42,7 @@ describe('the host of the desktop app', () => {
     host.connect(2);
     host.disconnect(2);
     await call(1, 'settings.change', { theme: 'light' });
-    await vi.waitFor(() => expect(heardBy(1)).toHaveLength(1));
+    await waitFor(() => expect(heardBy(1)).toHaveLength(1));
     host.message(2, JSON.stringify({ t: 'q', i: 'x', m: 'call', a: ['prompts.wildcards', {}] }));
     await call(1, 'prompts.wildcards');
     expect([heardBy(1).length, heardBy(2).length]).toEqual([1, 0]);
@@ -51,7 +52,7 @@ describe('the host of the desktop app', () => {
     const { host, call, revealed, data } = await start();
     host.connect(1);
     await call(1, 'library.reveal', { id: 'one' });
-    await vi.waitFor(() => expect(revealed).toEqual([join(data, 'one.png')]));
+    await waitFor(() => expect(revealed).toEqual([join(data, 'one.png')]));
   });
 
   it('gives a picture that is dragged out, with a small icon', async () => {
@@ -85,12 +86,12 @@ describe('the host of the desktop app', () => {
     const place = await host.bytesPlace();
     const { value } = (await call(1, 'prompts.history', { search: '', limit: 1 })) as { value: [string] };
     process.kill((JSON.parse(value[0]) as { pid: number }).pid, 'SIGKILL');
-    await vi.waitFor(() => expect(changes).toEqual([true, false, true]), 20_000);
+    await waitFor(() => expect(changes).toEqual([true, false, true]));
 
     expect((await host.bytesPlace()).secret).not.toBe(place.secret);
     host.connect(1);
     expect(await call(1, 'prompts.wildcards')).toEqual({ value: ['animals'] });
-    await vi.waitFor(() => expect(existsSync(dirname(place.socket))).toBe(false));
+    await waitFor(() => expect(existsSync(dirname(place.socket))).toBe(false));
   });
 
   it('is not started again for ever', async () => {
@@ -279,6 +280,6 @@ function begin(environment: NodeJS.ProcessEnv = {}, options: { node?: string; da
 /** The same, answering calls. */
 async function start(environment?: NodeJS.ProcessEnv): Promise<Started> {
   const started = begin(environment);
-  await vi.waitFor(() => expect(started.changes).toEqual([true]), 20_000);
+  await waitFor(() => expect(started.changes).toEqual([true]));
   return started;
 }

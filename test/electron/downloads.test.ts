@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Download, Model } from '../../electron/contract.ts';
 import { openDatabase } from '../../electron/host/database.ts';
 import { Downloads, type DownloadsOptions } from '../../electron/host/downloads/downloads.ts';
@@ -10,6 +10,7 @@ import { openPlaces } from '../../electron/host/places.ts';
 import { StoredSettings } from '../../electron/host/settings.ts';
 import { HdmError } from '../../engine/errors.ts';
 import { testFolder } from '../helpers/folder.ts';
+import { waitFor } from '../helpers/wait.ts';
 import { cutAfter, holdAfter, inPieces, sha256, status, TestHub, wholeFile } from './downloads-server.ts';
 
 const WEIGHTS = Uint8Array.from({ length: 300_000 }, (_, index) => (index * 7919) >> 3);
@@ -344,11 +345,11 @@ function open({ refusal, fetch }: { refusal?: Error; fetch?: DownloadsOptions['f
     database.close();
   });
   const untilTold = (isIt: (download: Download) => boolean): Promise<Download> =>
-    vi.waitFor(() => {
+    waitFor(() => {
       const found = downloads.list().find(isIt);
       if (!found) throw new Error(`not yet: ${JSON.stringify(downloads.list())}`);
       return found;
-    }, 20_000);
+    });
   const until = async (id: string, state: Download['state']): Promise<Download> => {
     const ended = await untilTold((each) => each.id === id && ['done', 'failed'].includes(each.state));
     expect(ended.error?.message ?? '').toEqual(state === 'failed' || refusal ? expect.anything() : '');

@@ -35,6 +35,7 @@ import { writeSafetensors } from '../../engine/weights/write-safetensors.ts';
 import { gradient } from '../image/samples.ts';
 import { testFolder } from '../helpers/folder.ts';
 import { writeTinyModel, type TinyModel } from '../helpers/tiny-model.ts';
+import { waitFor } from '../helpers/wait.ts';
 
 let model: TinyModel;
 beforeAll(() => {
@@ -258,7 +259,7 @@ describe('a cancelled task', () => {
       message: expect.stringContaining('20 s') as string,
     });
     vi.useRealTimers();
-    await vi.waitFor(() => expect(engine.state).toEqual({ state: 'ready' }));
+    await waitFor(() => expect(engine.state).toEqual({ state: 'ready' }));
     expect(states.map(({ state }) => state)).toEqual(['starting', 'ready', 'restarting', 'ready']);
     expect(pidsIn(log)).toHaveLength(2);
   });
@@ -288,8 +289,8 @@ describe('a process that ends', () => {
     const { engine, log } = startEngine();
     await engine.draw(taskFor(), hooks());
     kill(log);
-    await vi.waitFor(() => expect(pidsIn(log)).toHaveLength(2));
-    await vi.waitFor(() => expect(engine.state).toEqual({ state: 'ready' }));
+    await waitFor(() => expect(pidsIn(log)).toHaveLength(2));
+    await waitFor(() => expect(engine.state).toEqual({ state: 'ready' }));
   });
 
   it('is replaced when its device failed', async () => {
@@ -308,7 +309,7 @@ describe('a process that ends', () => {
       code: 'device',
       message: expect.stringContaining('Error: a library is missing') as string,
     });
-    await vi.waitFor(() => expect(engine.state.error?.message).toContain('3 times in a row'));
+    await waitFor(() => expect(engine.state.error?.message).toContain('3 times in a row'));
     const refusal = { code: 'device', message: engine.state.error!.message };
     await expect(engine.draw(taskFor(), hooks())).rejects.toMatchObject(refusal);
     await expect(engine.devices()).rejects.toMatchObject(refusal);
@@ -391,7 +392,7 @@ describe('the end of the host', () => {
     expect(isGone(pid!)).toBe(false);
     host.kill('SIGKILL');
     await once(host, 'exit');
-    await vi.waitFor(() => expect(isGone(pid!)).toBe(true), { timeout: 10_000 });
+    await waitFor(() => expect(isGone(pid!)).toBe(true));
     expect(readdirSync(join(task.file, '..'))).toEqual([]);
   });
 });

@@ -11,6 +11,7 @@ import type { Models } from '../../electron/host/parts.ts';
 import { TINY_CONFIGS, writeTinyModel } from '../helpers/tiny-model.ts';
 import { errorOf } from '../image/samples.ts';
 import { testFolder } from '../helpers/folder.ts';
+import { waitFor } from '../helpers/wait.ts';
 
 describe('the history', () => {
   it('gives prompts, the newest first, each once', () => {
@@ -225,7 +226,7 @@ function newCounter(idleMs?: number): TokenCounter {
 
 /** Waits until there is no such process. */
 async function ended(processId: number): Promise<void> {
-  await expect.poll(() => isRunning(processId), { timeout: 20_000 }).toBe(false);
+  await waitFor(() => expect(isRunning(processId)).toBe(false));
 }
 
 function isRunning(processId: number): boolean {

@@ -1,10 +1,11 @@
 import { createBirpc } from 'birpc';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { HdmError } from '../../engine/errors.ts';
 import { CALLS, type HostFunctions, type WindowFunctions } from '../../electron/contract.ts';
 import type { Handlers } from '../../electron/host/handlers.ts';
 import { connect, type ConnectOptions } from '../../electron/host/wire.ts';
 import { fakeStudio, type FakeStudio } from './fake-studio.ts';
+import { waitFor } from '../helpers/wait.ts';
 
 describe('a call', () => {
   it('is answered by its handler, with the argument as the contract reads it', async () => {
@@ -124,7 +125,7 @@ describe('events', () => {
     const { studio, heard } = open();
     studio.events.emit('models', []);
     studio.events.emit('library', { count: 3, revision: 4 });
-    await vi.waitFor(() => expect(heard).toHaveLength(2));
+    await waitFor(() => expect(heard).toHaveLength(2));
     expect(heard).toEqual([
       ['models', []],
       ['library', { count: 3, revision: 4 }],

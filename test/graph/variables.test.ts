@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { gradients } from '../../engine/gradient.ts';
 import { size } from '../../engine/graph/dim.ts';
 import { f32, toFloat32 } from '../../engine/graph/dtype.ts';
@@ -12,10 +12,18 @@ import { softmax } from '../../engine/ops/normalization.ts';
 import { sum } from '../../engine/ops/reduce.ts';
 import { onnxRuntime } from '../../engine/runtime/onnx/runtime.ts';
 import { evaluateGraph } from '../../engine/runtime/reference.ts';
+import { testGpu } from '../helpers/gpu.ts';
 
-describe('variables', () => {
+const gpu = await testGpu();
+
+describe.each([
+  ['on ONNX Runtime', onnxRuntime('cpu')],
+  [`on a GPU ${gpu.reason}`, gpu.runtime],
+])('variables %s', (_name, present) => {
+  const runtime = present!;
+  beforeEach(({ skip }) => skip(!present, gpu.reason));
+
   it('stay from run to run, and all reads of a run see the old value', async () => {
-    const runtime = onnxRuntime('cpu');
     const graph = new Graph();
     const [a, c] = [graph.variable('a', 'f32', [2]), graph.variable('c', 'f32', [2])];
     graph.assign('a', add(a, c));
@@ -37,7 +45,6 @@ describe('variables', () => {
   });
 
   it('are shared by programs, and what was read is a copy', async () => {
-    const runtime = onnxRuntime('cpu');
     const variables = runtime.createVariables();
     await variables.write('a', f32([1], [1]));
     const before = await variables.read('a');
@@ -55,7 +62,6 @@ describe('variables', () => {
   });
 
   it('are named when they were never written, and when there are none', async () => {
-    const runtime = onnxRuntime('cpu');
     const graph = new Graph();
     graph.output('a', graph.variable('a', 'f32', [1]));
     await expect(runtime.compile(graph, new Map())).rejects.toThrow(/compiled without its own/);
@@ -64,7 +70,6 @@ describe('variables', () => {
   });
 
   it('tell named sizes, which may change from run to run', async () => {
-    const runtime = onnxRuntime('cpu');
     const variables = runtime.createVariables();
     const writer = new Graph();
     const n = size('n');
@@ -82,7 +87,9 @@ describe('variables', () => {
       /^variable "a": expected f32 \[n\] with n=2/,
     );
   });
+});
 
+describe('a variable', () => {
   it('cannot become another type', () => {
     const graph = new Graph();
     graph.variable('a', 'f32', [2]);
@@ -91,7 +98,7 @@ describe('variables', () => {
     );
   });
 
-  it('are printed with what they become', () => {
+  it('is printed with what it becomes', () => {
     const graph = new Graph();
     graph.assign('a', add(graph.variable('a', 'f32', [2]), graph.input('x', 'f32', [2])));
     expect(printGraph(graph)).toContain('variable:a := %2');

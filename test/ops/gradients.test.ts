@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gradients } from '../../engine/gradient.ts';
-import { f32, i64, isFloat, toFloat64, type TensorData } from '../../engine/graph/dtype.ts';
+import { f32, i64, toFloat64, type TensorData } from '../../engine/graph/dtype.ts';
 import { Graph, type Tensor } from '../../engine/graph/graph.ts';
 import { verifyGraph } from '../../engine/graph/verify.ts';
 import { add, cast, exp, less, mul, where } from '../../engine/ops/elementwise.ts';
@@ -13,7 +13,8 @@ import { evaluateGraph } from '../../engine/runtime/reference.ts';
 import type { Values } from '../../engine/runtime/runtime.ts';
 import { expectAllclose, looser, TOLERANCES } from '../helpers/allclose.ts';
 import { CASES } from './cases/all.ts';
-import { buildCase, dataOf, float, valuesOf, type Case } from './cases/case.ts';
+import type { Case } from './cases/case.ts';
+import { buildLoss, withGradients } from './cases/gradients.ts';
 
 const STEP = 1e-5;
 const RUNTIME = onnxRuntime('cpu');
@@ -132,30 +133,6 @@ describe('gradients', () => {
 
 function named(cases: readonly Case[]): [name: string, Case][] {
   return cases.map((example) => [`${example.of} ${example.name}`, example]);
-}
-
-/** A loss in which every number of the result has a weight of its own; `inputs` are those that it can depend on. */
-function buildLoss(example: Case): { graph: Graph; loss: Tensor; inputs: Tensor[]; values: Values } {
-  const { graph, inputs, result } = buildCase(example);
-  const values = valuesOf(example);
-  if (!isFloat(result.dtype)) return { graph, loss: result, inputs: [], values };
-  const probe = graph.input('probe', 'f32', result.shape);
-  const loss = sum(
-    mul(result, probe),
-    result.shape.map((_, axis) => axis),
-  );
-  const floats = inputs.filter(({ dtype }) => isFloat(dtype));
-  return { graph, loss, inputs: floats, values: { ...values, probe: dataOf(float(result.shape), 9) } };
-}
-
-/** Its outputs are the gradients: `to x` is that of the input x. */
-function withGradients(example: Case): { graph: Graph; values: Values } {
-  const { graph, loss, inputs, values } = buildLoss(example);
-  const nameOf = (tensor: Tensor): string => [...graph.inputs].find(([, input]) => input === tensor)![0];
-  gradients(loss, inputs).forEach((gradient, index) =>
-    graph.output(`to ${nameOf(inputs[index]!)}`, gradient),
-  );
-  return { graph, values };
 }
 
 /** Central differences of the output `loss` in float64. */

@@ -3,12 +3,13 @@ import { dirname, basename } from 'node:path';
 import { HdmError } from '../../errors.ts';
 import { factors, formatDim, type Dim } from '../../graph/dim.ts';
 import { DTYPES, i64, isFloat, type DType, type TensorData, type TypedArray } from '../../graph/dtype.ts';
-import { expandGraph, type Graph, type Tensor } from '../../graph/graph.ts';
+import { expandGraph, reachable, type Graph, type Tensor } from '../../graph/graph.ts';
 import { isComposite, type Composite, type Primitive } from '../../graph/op.ts';
 import { count, formatShape, type Shape } from '../../graph/shape.ts';
 import { asMultiple } from '../bind.ts';
 import type { WeightSources } from '../runtime.ts';
 import type { OnnxAttribute, OnnxEmitter } from './emitter.ts';
+import { atBorder } from './tensors.ts';
 import {
   ATTRIBUTE_TYPES,
   encodeModel,
@@ -42,7 +43,10 @@ export function lowerToOnnx(
   const expanded = expandGraph(graph, (op) => op.onnx !== undefined && fuses(op));
   const lowering = new Lowering(expanded, weights, holdsHalf);
   const names = new Map<Tensor, string>();
-  for (const node of reachable(expanded)) {
+  const nodes = reachable(expanded);
+  const left = nodes.find(({ op }) => isComposite(op) && !op.onnx);
+  if (left) throw new HdmError('internal', left.op.name, 'a composite op was left');
+  for (const node of nodes) {
     const inputs = node.inputs.map((input) => names.get(input)!);
     names.set(node, (node.op as Primitive).onnx(lowering, inputs, node, node.attributes));
   }
@@ -62,19 +66,6 @@ export function nextOf(name: string): string {
   return `next ${name}`;
 }
 
-/** The nodes that the outputs need, and every input (it may be given all the same). */
-function reachable(graph: Graph): Tensor[] {
-  const needed = new Set<Tensor>(
-    [graph.outputs, graph.assignments, graph.inputs, graph.variables].flatMap((list) => [...list.values()]),
-  );
-  for (const node of graph.nodes.toReversed()) {
-    if (needed.has(node)) node.inputs.forEach((input) => needed.add(input));
-  }
-  const composite = graph.nodes.find((node) => needed.has(node) && isComposite(node.op) && !node.op.onnx);
-  if (composite) throw new HdmError('internal', composite.op.name, 'a composite op was left');
-  return graph.nodes.filter((node) => needed.has(node));
-}
-
 class Lowering implements OnnxEmitter {
   readonly #graph: Graph;
   readonly #weights: WeightSources;
@@ -86,6 +77,8 @@ class Lowering implements OnnxEmitter {
   readonly #outputs: ValueInfoProto[] = [];
   /** What was emitted once and may be used again, by a key that says what it is. */
   readonly #known = new Map<string, string>();
+  /** Values that are outputs as well, by the names they had first. */
+  readonly #renamed = new Map<string, string>();
   #counter = 0;
 
   constructor(graph: Graph, weights: WeightSources, holdsHalf: boolean) {
@@ -151,10 +144,13 @@ class Lowering implements OnnxEmitter {
     return this.input(variableInput(name), dtype, shape);
   }
 
+  /** What a node makes for one output only gets its name; everything else is copied. */
   output(name: string, value: string, { dtype, shape }: Tensor): void {
     const wide = this.cast(value, dtype, atBorder(dtype));
-    this.#nodes.push({ input: [wide], output: [name], opType: 'Identity', domain: '', attribute: [] });
     this.#outputs.push(valueInfo(name, atBorder(dtype), shape));
+    const isMade = this.#nodes.some(({ output }) => output[0] === wide);
+    if (isMade && !this.#renamed.has(wide)) this.#renamed.set(wide, name);
+    else this.#nodes.push({ input: [wide], output: [name], opType: 'Identity', domain: '', attribute: [] });
   }
 
   weight(name: string, rows?: { readonly start: number; readonly length: number }): string {
@@ -178,12 +174,17 @@ class Lowering implements OnnxEmitter {
     const used = new Set(this.#nodes.flatMap(({ input }) => input));
     const bytes = encodeModel({
       name: 'graph',
-      node: this.#nodes,
+      node: this.#nodes.map((node) => this.#withNewNames(node)),
       initializer: this.#initializers.filter(({ name }) => used.has(name)),
       input: this.#inputs,
       output: this.#outputs,
     });
     return { bytes, folder: this.#folder };
+  }
+
+  #withNewNames(node: NodeProto): NodeProto {
+    const rename = (name: string): string => this.#renamed.get(name) ?? name;
+    return { ...node, input: node.input.map(rename), output: node.output.map(rename) };
   }
 
   /** A size as a list of one i64, computed from the shapes of the inputs. */
@@ -238,11 +239,6 @@ class Lowering implements OnnxEmitter {
   #fresh(): string {
     return `_${this.#counter++}`;
   }
-}
-
-/** Half precision crosses the border between JavaScript and ONNX Runtime as float32. */
-export function atBorder(dtype: DType): DType {
-  return isFloat(dtype) ? 'f32' : dtype;
 }
 
 /** ONNX Runtime reads weights from one folder only; a file elsewhere must be loaded into memory first. */

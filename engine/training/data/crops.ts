@@ -113,5 +113,5 @@ export function requireTrainingSize(size: number, latentScale: number): void {
   const step = latentScale * PATCH;
   if (Number.isInteger(size) && size >= step && size % step === 0) return;
   const problem = `the size of training must be a multiple of ${step} from ${step} up, got ${size}`;
-  throw new HdmError('bad-usage', 'crop', problem);
+  throw new HdmError('bad-usage', 'crop', problem, 'Sizes such as 256, 512 or 1024 are usual');
 }

@@ -103,7 +103,7 @@ function toyDataset(source: DatasetSource & { kind: 'toy' }): Dataset {
   const { seed, count } = source;
   if (![seed, count].every((value) => Number.isSafeInteger(value) && value >= 0) || count === 0) {
     const problem = `seed and count must be whole numbers, the count at least 1, got ${seed} and ${count}`;
-    throw new HdmError('bad-usage', 'toy scenes', problem);
+    throw new HdmError('bad-usage', 'toy scenes', problem, 'Choose other numbers');
   }
   const picture = (number: number): PictureRef => ({ kind: 'toy', seed, number });
   return {

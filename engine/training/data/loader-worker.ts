@@ -1,8 +1,7 @@
 /** @file A thread that makes samples for the loader. */
 import { parentPort } from 'node:worker_threads';
 import sharp from 'sharp';
-import { toHdmError } from '../../errors.ts';
-import { makeSample } from './sample.ts';
+import { makeSamples } from './sample.ts';
 import type { Answer, Request } from './workers.ts';
 
 sharp.concurrency(1); // there is a thread for each core already
@@ -10,11 +9,7 @@ sharp.concurrency(1); // there is a thread for each core already
 parentPort!.on('message', (request: Request) => void answer(request));
 
 async function answer({ id, task }: Request): Promise<void> {
-  try {
-    const sample = await makeSample(task);
-    parentPort!.postMessage({ id, sample } satisfies Answer, [sample.pixels.buffer, sample.positions.buffer]);
-  } catch (error) {
-    const { code, message } = toHdmError(error, task.name);
-    parentPort!.postMessage({ id, error: { code, message } } satisfies Answer);
-  }
+  const samples = await makeSamples(task);
+  const { pixels, positions, addon } = samples;
+  parentPort!.postMessage({ id, samples } satisfies Answer, [pixels.buffer, positions.buffer, addon.buffer]);
 }

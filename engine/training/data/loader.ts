@@ -4,30 +4,21 @@
  * replaced by the next one of its dataset and reported; it never ends a run.
  */
 import { availableParallelism } from 'node:os';
-import { HdmError, toHdmError } from '../../errors.ts';
+import { HdmError } from '../../errors.ts';
 import { CAPTION_AS_WRITTEN, sampleCaption, type CaptionOptions } from './captions.ts';
 import {
-  BUCKET_DEFAULTS,
-  bucketShapes,
   cropSize,
-  nearestBucket,
   requireTrainingSize,
-  tokenCount,
+  BUCKET_DEFAULTS,
   type BucketOptions,
   type Crop,
   type Grid,
 } from './crops.ts';
 import type { Dataset } from './dataset.ts';
-import { inParallel, type ParallelOptions } from './in-parallel.ts';
-import {
-  continuousOrder,
-  plainPool,
-  pooledOrder,
-  repeatedPool,
-  type BatchOrder,
-  type OrderOptions,
-} from './order.ts';
-import type { Sample } from './sample.ts';
+import type { ParallelOptions } from './in-parallel.ts';
+import type { Place } from './order.ts';
+import { planBuckets, planSquares, type Plan } from './plan.ts';
+import type { Failure, Samples, SampleTask } from './sample.ts';
 import { openSampleMakers, type SampleMakers } from './workers.ts';
 
 export interface LoaderOptions {
@@ -104,10 +95,12 @@ export async function openLoader(
   const { batch, size, seed, rank = 0, worldSize = 1, grid = DEFAULT_GRID, ahead = DEFAULT_AHEAD } = options;
   checkOptions(options);
   requireTrainingSize(size, grid.latentScale);
+  const { buckets = {} } = options;
+  requireTrainingSize(buckets.step ?? BUCKET_DEFAULTS.step, grid.latentScale);
   const orderOptions = { seed, batch, rank, worldSize };
   const plan =
     options.crop === 'buckets'
-      ? await planBuckets(dataset, options, orderOptions, opening)
+      ? await planBuckets(dataset, size, buckets, orderOptions, opening)
       : planSquares(dataset, size, orderOptions);
   const makers = openSampleMakers(
     options.workers ?? Math.max(1, Math.min(MOST_WORKERS, availableParallelism() - 1)),
@@ -115,59 +108,9 @@ export async function openLoader(
   return new BatchLoader(dataset, { ...options, grid, ahead }, plan, makers);
 }
 
-/** Which item each sample is, and what is cut out of the pictures of a step. */
-interface Plan {
-  readonly order: BatchOrder;
-  readonly crops: readonly Crop[];
-}
-
-function planSquares(dataset: Dataset, size: number, options: OrderOptions): Plan {
-  const pool = dataset.isRepeating
-    ? repeatedPool(allItems(dataset), repeatsIn(dataset))
-    : plainPool(dataset.length);
-  return { order: continuousOrder(pool, options), crops: [{ kind: 'shifted-square', size }] };
-}
-
-/** Pictures whose header cannot be read are in no bucket. */
-async function planBuckets(
-  dataset: Dataset,
-  { size, buckets, grid = DEFAULT_GRID }: LoaderOptions,
-  order: OrderOptions,
-  opening: ParallelOptions,
-): Promise<Plan> {
-  const shape = { ...BUCKET_DEFAULTS, ...buckets };
-  requireTrainingSize(shape.step, grid.latentScale);
-  const shapes = bucketShapes(size, shape);
-  const sizes = await inParallel(dataset.length, (i) => dataset.size(i).catch(() => undefined), opening);
-  const members = shapes.map((): number[] => []);
-  sizes.forEach((found, item) => found && members[nearestBucket(found, shapes)]!.push(item));
-  const used = shapes
-    .map((bucket, i) => ({ bucket, items: members[i]! }))
-    .filter(({ items }) => items.length > 0);
-  if (used.length === 0) {
-    const problem = `none of ${dataset.length} pictures fits into buckets for ${size} pixels`;
-    throw new HdmError('bad-file', 'buckets', problem, 'Run `hdm-studio dataset report` to see why');
-  }
-  return {
-    order: pooledOrder(
-      used.map(({ items }) => repeatedPool(items, repeatsIn(dataset))),
-      order,
-    ),
-    crops: used.map(({ bucket }) => ({ kind: 'bucket', bucket, isCentred: shape.isCentred ?? false })),
-  };
-}
-
-function allItems({ length }: Dataset): number[] {
-  return Array.from({ length }, (_, i) => i);
-}
-
-function repeatsIn(dataset: Dataset): (item: number) => number {
-  return (item) => dataset.item(item).repeats;
-}
-
-interface MadeSample extends Sample {
-  readonly name: string;
-  readonly caption: string;
+/** Neighbouring samples of a batch, and what they became of. */
+interface Chunk extends Samples {
+  readonly items: readonly Place[];
   readonly skipped: readonly Skipped[];
 }
 
@@ -232,50 +175,73 @@ class BatchLoader implements Loader {
     return batch;
   }
 
+  /** Threads share a batch, so that the first is not waited for longer than need be. */
   async #make(step: number): Promise<Batch> {
-    const places = Array.from({ length: this.batchSize }, (_, at) => this.#sample(step, at));
-    const samples = await Promise.all(places);
-    const { width, height } = cropSize(this.#crop(step));
-    const tokens = tokenCount({ width, height }, this.#options.grid.latentScale);
+    const { seed, batch, captions = CAPTION_AS_WRITTEN } = this.#options;
+    const chunks = await Promise.all(
+      chunksOf(batch, this.#makers.count).map((places) => this.#chunk(step, places)),
+    );
+    const items = chunks.flatMap((chunk) => chunk.items);
     return {
       step,
-      width,
-      height,
-      pixels: joined(
-        samples.map(({ pixels }) => pixels),
-        3 * width * height,
+      ...cropSize(this.#crop(step)),
+      pixels: joined(chunks.map(({ pixels }) => pixels)),
+      captions: items.map(({ item, sample }) =>
+        sampleCaption(this.#dataset.captions(item), captions, seed, sample),
       ),
-      captions: samples.map(({ caption }) => caption),
-      positions: joined(
-        samples.map(({ positions }) => positions),
-        2 * tokens,
-      ),
-      addon: Float32Array.from(samples, ({ addon }) => addon),
-      names: samples.map(({ name }) => name),
-      skipped: samples.flatMap(({ skipped }) => skipped),
+      positions: joined(chunks.map(({ positions }) => positions)),
+      addon: joined(chunks.map(({ addon }) => addon)),
+      names: items.map(({ item }) => this.#dataset.item(item).name),
+      skipped: chunks.flatMap(({ skipped }) => skipped),
     };
   }
 
-  /** The sample at a place, or the one of the first item after it that can be used. */
-  async #sample(step: number, at: number): Promise<MadeSample> {
-    const { seed, size, grid, captions = CAPTION_AS_WRITTEN } = this.#options;
+  /** The samples at some places of a batch. */
+  async #chunk(step: number, ats: readonly number[]): Promise<Chunk> {
+    const items = ats.map((at) => this.#plan.order.place(step, at));
+    const samples = await this.#makers.make(this.#task(step, items));
     const skipped: Skipped[] = [];
-    const tries = Math.min(MOST_SKIPPED, this.#dataset.length);
-    for (let skip = 0; skip < tries; skip++) {
-      const { item, sample } = this.#plan.order.place(step, at, skip);
-      const { name, picture } = this.#dataset.item(item);
-      const task = { name, picture, crop: this.#crop(step), grid, size, seed, sample };
-      try {
-        const made = await this.#makers.make(task);
-        const caption = sampleCaption(this.#dataset.captions(item), captions, seed, sample);
-        return { ...made, name, caption, skipped };
-      } catch (error) {
-        const { code, message } = toHdmError(error, name);
-        if (code !== 'bad-file' && code !== 'disk') throw error;
-        skipped.push({ name, reason: message });
+    for (const failure of samples.failed) {
+      const { at } = failure;
+      const other = await this.#replacement(step, ats[at]!, failure);
+      items[at] = other.place;
+      skipped.push(...other.skipped);
+      for (const part of ['pixels', 'positions', 'addon'] as const) {
+        samples[part].set(other.samples[part], at * other.samples[part].length);
       }
     }
+    return { ...samples, items, skipped };
+  }
+
+  /** For a picture that failed: the first item after it that can be used. */
+  async #replacement(step: number, at: number, failure: Failure) {
+    const { order } = this.#plan;
+    const skipped: Skipped[] = [];
+    let failed: Failure | undefined = failure;
+    for (let skip = 0; skip < Math.min(MOST_SKIPPED, this.#dataset.length); skip++) {
+      skipped.push(this.#skip(order.place(step, at, skip), failed));
+      const place = order.place(step, at, skip + 1);
+      const samples = await this.#makers.make(this.#task(step, [place]));
+      failed = samples.failed[0];
+      if (!failed) return { place, samples, skipped };
+    }
     throw tooManyBad(skipped);
+  }
+
+  /** @throws HdmError what is no fault of the picture */
+  #skip({ item }: Place, { code, message }: Failure): Skipped {
+    const { name } = this.#dataset.item(item);
+    if (code === 'bad-file' || code === 'disk') return { name, reason: message };
+    throw new HdmError(code, name, message);
+  }
+
+  #task(step: number, places: readonly Place[]): SampleTask {
+    const { seed, size, grid } = this.#options;
+    const slots = places.map(({ item, sample }) => {
+      const { name, picture } = this.#dataset.item(item);
+      return { name, picture, sample };
+    });
+    return { slots, crop: this.#crop(step), grid, size, seed };
   }
 
   #crop(step: number): Crop {
@@ -288,9 +254,21 @@ function tooManyBad(skipped: readonly Skipped[]): HdmError {
   return new HdmError('bad-file', 'dataset', problem, 'Run `hdm-studio dataset report` to see them all');
 }
 
-function joined(parts: readonly Float32Array[], length: number): Float32Array<ArrayBuffer> {
-  const whole = new Float32Array(parts.length * length);
-  parts.forEach((part, i) => whole.set(part, i * length));
+/** 0..total-1 in so many runs, as equal as can be. */
+function chunksOf(total: number, count: number): number[][] {
+  const chunks = Array.from({ length: Math.min(total, count) }, (): number[] => []);
+  for (let at = 0; at < total; at++) chunks[Math.floor((at * chunks.length) / total)]!.push(at);
+  return chunks;
+}
+
+function joined(parts: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer> {
+  if (parts.length === 1) return parts[0]!;
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+  }
   return whole;
 }
 

@@ -1,21 +1,21 @@
 /** @file Threads that make samples, so that decoding never takes the time of the thread that trains. */
 import { Worker } from 'node:worker_threads';
-import { HdmError, toHdmError, type ErrorCode } from '../../errors.ts';
-import { makeSample, type Sample, type SampleTask } from './sample.ts';
+import { HdmError, toHdmError } from '../../errors.ts';
+import { makeSamples, type Samples, type SampleTask } from './sample.ts';
 
 export type Request = { readonly id: number; readonly task: SampleTask };
-export type Answer =
-  | { readonly id: number; readonly sample: Sample }
-  | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
+export type Answer = { readonly id: number; readonly samples: Samples };
 
 export interface SampleMakers {
-  make(task: SampleTask): Promise<Sample>;
+  /** How many tasks are worked on at once. */
+  readonly count: number;
+  make(task: SampleTask): Promise<Samples>;
   close(): Promise<void>;
 }
 
 interface Waiting {
   readonly worker: Worker;
-  readonly resolve: (sample: Sample) => void;
+  readonly resolve: (samples: Samples) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -25,8 +25,10 @@ const WORKER = new URL(WORKER_NAME, import.meta.url);
 
 /** So many threads, each with the next task that is asked for; 0 works in this thread. */
 export function openSampleMakers(count: number): SampleMakers {
-  if (count === 0) return { make: makeSample, close: async () => {} };
+  if (count === 0) return { count: 1, make: makeSamples, close: async () => {} };
   const waiting = new Map<number, Waiting>();
+  /** Each is started with its first task, and anew after it broke. */
+  const workers = new Array<Worker | undefined>(count);
   let nextId = 0;
   let isClosed = false;
 
@@ -38,20 +40,18 @@ export function openSampleMakers(count: number): SampleMakers {
     return worker;
   }
 
-  function settle(answer: Answer): void {
-    const asked = waiting.get(answer.id);
-    waiting.delete(answer.id);
-    if (waiting.size === 0) workers.forEach((worker) => worker.unref());
-    if ('sample' in answer) asked?.resolve(answer.sample);
-    else asked?.reject(new ForeignError(answer.error));
+  /** A thread keeps the program from ending only while somebody waits for it. */
+  function settle({ id, samples }: Answer): void {
+    const asked = waiting.get(id);
+    waiting.delete(id);
+    if (waiting.size === 0 && !isClosed) workers.forEach((worker) => worker?.unref());
+    asked?.resolve(samples);
   }
 
-  /** A thread that broke takes nothing with it but its own tasks; another takes its place. */
+  /** A thread that broke takes nothing with it but its own tasks. */
   function fail(worker: Worker, cause: Error): void {
     const at = workers.indexOf(worker);
-    if (at < 0) return;
-    if (isClosed) workers.splice(at, 1);
-    else workers[at] = open();
+    if (at >= 0) workers[at] = undefined;
     for (const [id, asked] of waiting) {
       if (asked.worker !== worker) continue;
       waiting.delete(id);
@@ -59,14 +59,12 @@ export function openSampleMakers(count: number): SampleMakers {
     }
   }
 
-  const workers = Array.from({ length: count }, open);
-  // A thread keeps the program from ending only while somebody waits for it.
-  workers.forEach((worker) => worker.unref());
   return {
+    count,
     make(task) {
       if (isClosed) return Promise.reject(new HdmError('cancelled', 'data loader', 'it is closed'));
       const id = nextId++;
-      const worker = workers[id % workers.length]!;
+      const worker = (workers[id % count] ??= open());
       return new Promise((resolve, reject) => {
         waiting.set(id, { worker, resolve, reject });
         worker.ref();
@@ -75,18 +73,16 @@ export function openSampleMakers(count: number): SampleMakers {
     },
     async close() {
       isClosed = true;
-      await Promise.all(workers.map((worker) => worker.terminate()));
-      for (const { reject } of waiting.values())
-        reject(new HdmError('cancelled', 'data loader', 'it was closed'));
+      const closed = new HdmError('cancelled', 'data loader', 'it was closed');
+      for (const { reject } of waiting.values()) reject(closed);
       waiting.clear();
+      await Promise.all(workers.map(terminated));
     },
   };
 }
 
-/** An HdmError of another thread: its message is whole already. */
-class ForeignError extends HdmError {
-  constructor({ code, message }: { code: ErrorCode; message: string }) {
-    super(code, '', '');
-    this.message = message;
-  }
+/** The program has to live until the thread has ended. */
+async function terminated(worker: Worker | undefined): Promise<void> {
+  worker?.ref();
+  await worker?.terminate();
 }

@@ -2,7 +2,7 @@
 import type { Axis, Model } from '../../../electron/contract.ts';
 import { formatNumber } from '../../format.ts';
 import { t, type MessageKey } from '../../messages/messages.svelte.ts';
-import { samplerName } from '../create/names.ts';
+import { samplerName, scheduleName } from '../create/names.ts';
 import type { AxisProblem, AxisSetting } from './axis-values.ts';
 
 /** In the order in which they are offered. */
@@ -30,6 +30,7 @@ export function axisName(setting: AxisSetting): string {
 /** A value as it stands above a column or beside a row. */
 export function valueName(setting: AxisSetting, value: string, models: readonly Model[]): string {
   if (setting === 'sampler') return samplerName(value);
+  if (setting === 'schedule') return scheduleName(value);
   if (setting === 'model') return models.find(({ id }) => id === value)?.name ?? t('library.unknownModel');
   return value === '' ? t('compare.emptyValue') : value;
 }

@@ -1,4 +1,5 @@
-/** @file Names of samplers as the field writes them. */
+/** @file Names of samplers as the field writes them, and of schedules. */
+import { t } from '../../messages/messages.svelte.ts';
 
 const SAMPLERS: Readonly<Record<string, string>> = {
   euler: 'Euler',
@@ -10,4 +11,9 @@ const SAMPLERS: Readonly<Record<string, string>> = {
 /** The engine's own name for one that is not known here. */
 export function samplerName(sampler: string): string {
   return SAMPLERS[sampler] ?? sampler;
+}
+
+export function scheduleName(schedule: string): string {
+  if (schedule === 'uniform') return t('create.uniform');
+  return schedule === 'shifted' ? t('create.shifted') : schedule;
 }

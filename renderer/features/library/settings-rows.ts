@@ -3,6 +3,7 @@ import type { FoundSettings, Model } from '../../../electron/contract.ts';
 import { formatNumber } from '../../format.ts';
 import { t, type MessageKey } from '../../messages/messages.svelte.ts';
 import type { FoundDrawing } from '../create/form.svelte.ts';
+import { samplerName, scheduleName } from '../create/names.ts';
 
 export interface SettingRow {
   readonly key: string;
@@ -22,9 +23,10 @@ const SETTINGS = {
   guidanceScale: ({ guidanceScale }) => number(guidanceScale),
   guidanceInterval: ({ guidanceInterval: range }) =>
     range && t('common.range', { from: number(range[0])!, to: number(range[1])! }),
-  sampler: ({ sampler }) => sampler,
+  sampler: ({ sampler }) => sampler && samplerName(sampler),
   schedule: ({ schedule }) =>
-    schedule && [schedule.name, number(schedule.shift)].filter((part) => part !== undefined).join(' '),
+    schedule &&
+    [scheduleName(schedule.name), number(schedule.shift)].filter((part) => part !== undefined).join(' '),
   treadGuidance: ({ treadGuidance }) => number(treadGuidance),
   zoom: ({ camera }) => number(camera?.zoom),
   xShift: ({ camera }) => number(camera?.xShift),

@@ -1,5 +1,5 @@
 import { linear, matmul, swapLastAxes } from '../../../engine/ops/matmul.ts';
-import { largest, mean, sum, sumTo } from '../../../engine/ops/reduce.ts';
+import { largest, mean, sum, sumOfSquares, sumTo } from '../../../engine/ops/reduce.ts';
 import { b, example, EXACT, float, h, l, w, type Case } from './case.ts';
 
 export const MATMUL_CASES: readonly Case[] = [
@@ -27,6 +27,8 @@ export const REDUCE_CASES: readonly Case[] = [
   example('sum', 'of no axis', [float([2, 3])], (x) => sum(sum(x, []), [0])),
   example('sum', 'of an axis of size 1', [float([2, 1, 3])], (x) => sum(x, [1])),
   example('sum', 'down to a shape', [float([b, 2, l])], (x) => sumTo(x, [2, 1])),
+  example('sumOfSquares', 'of named sizes', [float([b, l])], sumOfSquares),
+  example('sumOfSquares', 'of one number', [float([])], sumOfSquares),
   example('mean', 'of a fixed size', [float([2, 3])], (x) => mean(x, [-1])),
   example('mean', 'of named sizes', [float([b, l, 2])], (x) => mean(x, [0, 1])),
   example('largest', 'of the last axis', [float([3, 5])], (x) => largest(x, [-1]), {

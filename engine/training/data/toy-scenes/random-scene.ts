@@ -160,6 +160,7 @@ function randomThing(
   const seconds = SECOND_COLORS.filter((name) => isClear(COLORS[name], [...behind, COLORS[color]]));
   const isPatterned = texture === 'striped' || texture === 'dotted';
   if (isPatterned && seconds.length === 0) return undefined;
+  if (size === 'small' && isPattern(background)) return undefined; // lost among stripes and dots
   const [shortest, longest] = SIZES[size];
   const length = random.between(shortest, longest);
   const box = { width: length * traits.width, height: length * traits.height };
@@ -167,9 +168,13 @@ function randomThing(
 }
 
 /** Patterns on patterns, and on few pixels, cannot be told. */
-function possibleTextures({ kind }: Background, size: SizeName): readonly Texture[] {
-  if (kind === 'stripes' || kind === 'dots' || size === 'small') return ['solid'];
+function possibleTextures(background: Background, size: SizeName): readonly Texture[] {
+  if (isPattern(background) || size === 'small') return ['solid'];
   return ['solid', 'striped', 'dotted', 'outlined'];
+}
+
+function isPattern({ kind }: Background): boolean {
+  return kind === 'stripes' || kind === 'dots';
 }
 
 /** Things of the water are on water only, those of the ground never; elsewhere than in landscapes is all. */

@@ -32,7 +32,7 @@ export const KINDS = {
   heart: { width: 1, height: 0.9, realm: 'ground', isFlat: true, accents: [] },
   ring: { width: 1, height: 1, realm: 'ground', isFlat: false, accents: [] },
   cross: { width: 1, height: 1, realm: 'ground', isFlat: true, accents: [] },
-  moon: { width: 0.76, height: 1, realm: 'sky', isFlat: false, accents: [] },
+  moon: { width: 0.774, height: 1, realm: 'sky', isFlat: false, accents: [] },
   sun: { width: 1, height: 1, realm: 'sky', isFlat: false, accents: [] },
   cloud: { width: 1, height: 0.6, realm: 'sky', isFlat: true, accents: [] },
   tree: { width: 0.72, height: 1, realm: 'ground', isFlat: false, accents: ['brown'] },

@@ -86,7 +86,7 @@ const FLAT = {
     [0, 0.1],
   ),
   ring: without(circle(0, 0, 0.5), circle(0, 0, 0.29)),
-  moon: without(circle(0.12, 0, 0.5), circle(0.34, -0.04, 0.42)),
+  moon: without(circle(0.113, 0, 0.5), circle(0.353, 0, 0.42)),
 } satisfies Partial<Record<Kind, Shape>>;
 
 /** Those that have parts in several colours. */

@@ -1,0 +1,14 @@
+/** @file From the name of a device to its runtime. */
+import type { FloatDType } from '../graph/dtype.ts';
+import type { DeviceName } from './device-names.ts';
+import { onnxRuntime } from './onnx/runtime.ts';
+import type { Runtime } from './runtime.ts';
+import { webgpuRuntime } from './webgpu/runtime.ts';
+
+export type ConcreteDevice = Exclude<DeviceName, 'auto'>;
+
+/** The runtime of a device. Throws `device` when our own finds no GPU. */
+export async function openNamed(device: ConcreteDevice, precision?: FloatDType): Promise<Runtime> {
+  if (device === 'webgpu') return webgpuRuntime({ half: precision !== 'f32' });
+  return onnxRuntime(device, precision);
+}

@@ -1,0 +1,152 @@
+/** @file From a product and a choice to the kernels that compute it. */
+import type { Epilogue, Features, Kernel } from '../kernel.ts';
+import { matrixChoices, matrixProduct, type MatrixChoice } from './matrices.ts';
+import { describe, storeColumns, type Product } from './product.ts';
+import { tiledBytes, tiledProduct, tiledThreads, type Tile } from './tiled.ts';
+import { buffer, divide, enable, pieceOf, spread } from './wgsl.ts';
+
+/** A way to compute a product. Any is right, speed differs. */
+export type Choice = { readonly splits: number } & (
+  ({ readonly way: 'matrices' } & MatrixChoice) | { readonly way: 'tiled'; readonly tile: Tile }
+);
+
+export interface Plan {
+  /**
+   * One kernel, or two where k is split: the first writes sums of its parts to a buffer after the operands, the
+   * second adds them in a fixed order and has that buffer as its first binding, before those of the epilogue.
+   */
+  readonly kernels: readonly [Kernel] | readonly [Kernel, Kernel];
+  /** Size of the buffer of sums; 0 with one kernel. */
+  readonly partialBytes: number;
+}
+
+/** Largest first. A strip of both operands of the largest takes all of the 16 KiB that every device has. */
+const TILES: readonly Tile[] = [
+  { m: 128, n: 128, k: 16, rows: 8, columns: 8 },
+  { m: 64, n: 64, k: 16, rows: 4, columns: 8 },
+  { m: 32, n: 32, k: 16, rows: 4, columns: 4 },
+  { m: 16, n: 64, k: 16, rows: 4, columns: 4 },
+];
+
+/** Workgroups that keep the largest GPUs busy; with fewer, k is split. */
+const ENOUGH_WORKGROUPS = 264;
+const SHORTEST_PART = 512;
+const MOST_SPLITS = 32;
+
+/** Ways to compute a product, the most promising first. */
+export function choicesFor(product: Product, features: Features): readonly Choice[] {
+  const { batch, m, n, k } = product;
+  const splitsFor = (tile: { readonly m: number; readonly n: number }): readonly number[] => {
+    const workgroups = batch * divide(m, tile.m) * divide(n, tile.n);
+    const wanted = Math.min(
+      divide(ENOUGH_WORKGROUPS, workgroups),
+      Math.floor(k / SHORTEST_PART),
+      MOST_SPLITS,
+    );
+    return wanted > 1 ? [wanted, 1] : [1];
+  };
+  const tiles = TILES.filter((tile) => fits(tile, features));
+  const ordered = [...tiles].sort((a, b) => cost(product, a) - cost(product, b));
+  return [
+    ...matrixChoices(product, features).flatMap((choice) =>
+      splitsFor(choice).map((splits) => ({ way: 'matrices' as const, ...choice, splits })),
+    ),
+    ...ordered.flatMap((tile) => splitsFor(tile).map((splits) => ({ way: 'tiled' as const, tile, splits }))),
+  ];
+}
+
+/** The name of a choice, for a table of what was fastest. */
+export function choiceKey(choice: Choice): string {
+  const { splits } = choice;
+  if (choice.way === 'tiled') return `tiled ${choice.tile.m}x${choice.tile.n}x${choice.tile.k} /${splits}`;
+  const { m, n, k, subgroup, config, ahead, early } = choice;
+  const unit = `${config.m}x${config.n}x${config.k}`;
+  return `matrices ${m}x${n}x${k} ${subgroup.m}x${subgroup.n} ${unit}${ahead ? ' ahead' : ''}${early ? ' early' : ''} /${splits}`;
+}
+
+export function planProduct(product: Product, choice: Choice, features: Features, epilogue: Epilogue): Plan {
+  const { splits } = choice;
+  if (splits === 1) return { kernels: [kernelOf(product, choice, features, epilogue)], partialBytes: 0 };
+  const { batch, m, n } = product;
+  return {
+    kernels: [
+      kernelOf(product, choice, features, partsEpilogue(product)),
+      sumOfParts(product, splits, epilogue, features),
+    ],
+    partialBytes: splits * batch * m * n * 4,
+  };
+}
+
+function kernelOf(product: Product, choice: Choice, features: Features, epilogue: Epilogue): Kernel {
+  if (choice.way === 'matrices') return matrixProduct(product, choice, epilogue, choice.splits, features);
+  return tiledProduct(product, choice.tile, epilogue, choice.splits, features.workgroupCount);
+}
+
+function fits(tile: Tile, features: Features): boolean {
+  return tiledBytes(tile) <= features.workgroupBytes && tiledThreads(tile) <= features.workgroupThreads;
+}
+
+/** Computed numbers, padding included, more where a tile is too small to use its loads well or too few fill the GPU. */
+function cost({ batch, m, n }: Product, tile: Tile): number {
+  const workgroups = batch * divide(m, tile.m) * divide(n, tile.n);
+  const computed = Math.max(workgroups, 64) * tile.m * tile.n;
+  return computed * (1 + 16 / tile.m + 16 / tile.n);
+}
+
+/** Sums of parts of k, [splits, batch, m, n]; the product counts them as batches. */
+function partsEpilogue({ m, n }: Product): Epilogue {
+  const width = n % 4 === 0 ? 4 : 1;
+  return {
+    bindings: ['write'],
+    width,
+    declarations: (first) => buffer(first, 'parts', width === 4 ? 'vec4<f32>' : 'f32', 'read_write'),
+    store: (value, { batch, row, column }) =>
+      `parts[((${batch}) * ${m}u + ${row}) * ${n / width}u + ${column}${width === 4 ? ' / 4u' : ''}] = ${value};`,
+  };
+}
+
+function sumOfParts(product: Product, splits: number, epilogue: Epilogue, features: Features): Kernel {
+  const { batch, m, n } = product;
+  const threads = 64;
+  const columns = divide(n, 4);
+  const total = batch * m * columns;
+  const workgroups = spread(divide(total, threads), 1, features.workgroupCount);
+  const isWide = n % 4 === 0;
+  const part = isWide
+    ? `parts[(split * ${batch * m}u + place) * ${columns}u + column / 4u]`
+    : `part_at((split * ${batch * m}u + place) * ${n}u + column, ${n}u - column)`;
+  const source = /* wgsl */ `
+${enable({ half: /\bf16\b/.test(epilogue.declarations(1)) })}
+${buffer(0, 'parts', isWide ? 'vec4<f32>' : 'f32', 'read')}
+${epilogue.declarations(1)}
+${isWide ? '' : PART_AT}
+
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let piece = (${pieceOf('group', workgroups)}) * ${threads}u + thread;
+  if (piece >= ${total}u) { return; }
+  let place = piece / ${columns}u;
+  let column = piece % ${columns}u * 4u;
+  let row = place % ${m}u;
+  let batch = place / ${m}u;
+  var sum = vec4<f32>();
+  for (var split = 0u; split < ${splits}u; split++) { sum += ${part}; }
+  ${storeColumns(epilogue, 'sum', { batch: 'batch', row: 'row', column: 'column' }, n)}
+}
+`;
+  return {
+    name: `${describe(product)} sum of ${splits}`,
+    source,
+    bindings: ['read', ...epilogue.bindings],
+    workgroups,
+    flops: splits * batch * m * n,
+    bytes: (splits + 1) * batch * m * n * 4,
+  };
+}
+
+const PART_AT = /* wgsl */ `
+fn part_at(first: u32, count: u32) -> vec4<f32> {
+  var value = vec4<f32>();
+  for (var i = 0u; i < min(count, 4u); i++) { value[i] = parts[first + i]; }
+  return value;
+}`;

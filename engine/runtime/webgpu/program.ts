@@ -1,0 +1,251 @@
+/** @file A compiled graph: one plan for each combination of sizes, all on the same weights and variables. */
+import type { Sizes } from '../../graph/dim.ts';
+import type { Graph } from '../../graph/graph.ts';
+import { count, evaluateShape } from '../../graph/shape.ts';
+import { bindSizes } from '../bind.ts';
+import type { Program, Values } from '../runtime.ts';
+import { deviceError } from './device.ts';
+import { fromBytes, numbersToBytes, toBytes, type Memory, type SharedBuffers } from './memory.ts';
+import type { Profiler } from './profiler.ts';
+import { FORMAT_BYTES, type Node } from './node.ts';
+import { mergeProducts } from './merge.ts';
+import { prepareOperands } from './operands.ts';
+import type { Compiled, Pipelines } from './pipelines.ts';
+import { plan, type Location, type Plan } from './plan.ts';
+import { formatOf, resolve } from './resolve.ts';
+import type { WebgpuVariables } from './variables.ts';
+import type { WeightBuffers } from './weights.ts';
+
+/** What programs of one device share. */
+export interface Machine {
+  readonly memory: Memory;
+  readonly pipelines: Pipelines;
+  readonly shared: SharedBuffers;
+  /** Times every kernel. */
+  readonly profiler?: Profiler;
+}
+
+/** Plans kept for sizes that were used; the one that was not used for longest goes first. */
+const KEPT_PLANS = 8;
+/** Runs that may wait for the GPU before the next one waits for them. */
+const RUNS_AHEAD = 2;
+
+interface Specialized {
+  readonly sizes: Sizes;
+  readonly plan: Plan;
+  readonly compiled: readonly Compiled[];
+  readonly constants: ReadonlyMap<Node, GPUBuffer>;
+  readonly weights: ReadonlyMap<Node, GPUBuffer>;
+  /** Bind groups for the buffers of these generations. */
+  bound?: { readonly generations: string; readonly groups: readonly GPUBindGroup[] };
+}
+
+export class WebgpuProgram implements Program {
+  readonly #machine: Machine;
+  readonly #graph: Graph;
+  readonly #weights: WeightBuffers;
+  readonly #variables: WebgpuVariables | undefined;
+  readonly #plans = new Map<string, Promise<Specialized>>();
+  readonly #inputs = new Map<string, GPUBuffer>();
+  #generation = 0;
+  /** The end of each run that was submitted. */
+  readonly #pending: Promise<unknown>[] = [];
+
+  constructor(
+    machine: Machine,
+    graph: Graph,
+    weights: WeightBuffers,
+    variables: WebgpuVariables | undefined,
+  ) {
+    this.#machine = machine;
+    this.#graph = graph;
+    this.#weights = weights;
+    this.#variables = variables;
+  }
+
+  async run(inputs: Values): Promise<Values> {
+    const { memory, profiler } = this.#machine;
+    const sizes = bindSizes(this.#graph, inputs, (name) => this.#variables?.typeOf(name));
+    memory.gpu.check();
+    const specialized = await this.#specialize(sizes);
+    while (this.#pending.length >= RUNS_AHEAD) await this.#pending.shift();
+    for (const [name, { dtype, shape }] of this.#graph.assignments) {
+      await this.#variables!.prepare(name, { dtype, shape: evaluateShape(shape, sizes) });
+    }
+    for (const [name, value] of Object.entries(inputs)) this.#upload(name, value);
+    this.#submit(specialized, [], profiler);
+    const results = this.#download(specialized);
+    this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
+    const values = await results;
+    memory.gpu.check();
+    await profiler?.report();
+    return values;
+  }
+
+  /** Runs once without inputs and keeps the outputs on the GPU: as weights of `other`, by their names. */
+  async runInto(other: WeightBuffers): Promise<void> {
+    const { memory } = this.#machine;
+    const specialized = await this.#specialize({});
+    const results = await memory.guarded(() =>
+      [...specialized.plan.outputs].map(([name, node]) => {
+        const bytes = count(node.shape) * FORMAT_BYTES[node.format];
+        return { name, node, buffer: memory.allocate(bytes, 'a computed weight') };
+      }),
+    );
+    this.#submit(
+      specialized,
+      results.map(({ node, buffer }) => ({ node, to: buffer })),
+    );
+    for (const { name, node, buffer } of results) other.put(name, node.format, buffer);
+    this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.allSettled(this.#pending);
+    for (const key of [...this.#plans.keys()]) await this.#forget(key);
+    for (const buffer of this.#inputs.values()) this.#machine.memory.free(buffer);
+    this.#inputs.clear();
+    await this.#weights.dispose();
+  }
+
+  #specialize(sizes: Sizes): Promise<Specialized> {
+    const key = JSON.stringify(sizes);
+    const known = this.#plans.get(key);
+    this.#plans.delete(key); // the last of the list is the one used last
+    const specialized = known ?? this.#prepare(sizes);
+    this.#plans.set(key, specialized);
+    if (!known) void specialized.catch(() => this.#plans.delete(key));
+    const [oldest] = this.#plans.keys();
+    if (this.#plans.size > KEPT_PLANS && oldest) void this.#forget(oldest);
+    return specialized;
+  }
+
+  async #prepare(sizes: Sizes): Promise<Specialized> {
+    const { memory, pipelines, shared } = this.#machine;
+    const resolved = mergeProducts(resolve(this.#graph, sizes, memory.gpu.features.half));
+    const made = plan(prepareOperands(resolved), memory.gpu);
+    const compiling = made.steps.map(({ kernel }) => pipelines.get(kernel));
+    const [constants, weights] = [new Map<Node, GPUBuffer>(), new Map<Node, GPUBuffer>()];
+    for (const [node, location] of made.locations) {
+      if (location.kind === 'weight') weights.set(node, await this.#weights.get(location.name, node.format));
+      if (location.kind === 'constant') constants.set(node, this.#constant(node, location.data));
+    }
+    const compiled = await Promise.all(compiling);
+    const specialized = { sizes, plan: made, compiled, constants, weights };
+    await memory.guarded(() => shared.reserve(specialized.plan, made.slots));
+    return specialized;
+  }
+
+  async #forget(key: string): Promise<void> {
+    const specialized = await this.#plans.get(key)?.catch(() => undefined);
+    this.#plans.delete(key);
+    if (!specialized) return;
+    this.#machine.shared.release(specialized.plan);
+    for (const buffer of specialized.constants.values()) this.#machine.memory.free(buffer);
+  }
+
+  #constant({ shape, format }: Node, data: Float64Array): GPUBuffer {
+    const buffer = this.#machine.memory.allocate(count(shape) * FORMAT_BYTES[format], 'a constant');
+    this.#machine.memory.write(buffer, numbersToBytes(data, format));
+    return buffer;
+  }
+
+  #upload(name: string, value: Values[string]): void {
+    const { memory } = this.#machine;
+    const bytes = toBytes(value, formatOf(value.dtype, memory.gpu.features.half));
+    const known = this.#inputs.get(name);
+    if (known && known.size >= bytes.byteLength) return memory.write(known, bytes);
+    if (known) memory.free(known);
+    const buffer = memory.allocate(bytes.byteLength, `the input "${name}"`);
+    this.#inputs.set(name, buffer);
+    this.#generation++;
+    memory.write(buffer, bytes);
+  }
+
+  #submit(
+    specialized: Specialized,
+    results: readonly { node: Node; to: GPUBuffer }[] = [],
+    profiler?: Profiler,
+  ): void {
+    const { device } = this.#machine.memory.gpu;
+    const { steps, copies } = specialized.plan;
+    const groups = this.#bindGroups(specialized);
+    const encoder = device.createCommandEncoder();
+    const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
+      pass.setPipeline(specialized.compiled[index]!.pipeline);
+      pass.setBindGroup(0, groups[index]!);
+      pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
+    };
+    if (profiler)
+      profiler.encode(
+        encoder,
+        steps.map(({ kernel }) => kernel),
+        dispatch,
+      );
+    else {
+      const pass = encoder.beginComputePass();
+      steps.forEach((_, index) => dispatch(pass, index));
+      pass.end();
+    }
+    const toVariables = copies.map(({ name, from }) => ({ node: from, to: this.#variables!.bufferOf(name) }));
+    for (const { node, to } of [...toVariables, ...results]) {
+      const size = Math.ceil((count(node.shape) * FORMAT_BYTES[node.format]) / 4) * 4;
+      if (size > 0) encoder.copyBufferToBuffer(this.#bufferOf(node, specialized), 0, to, 0, size);
+    }
+    try {
+      device.queue.submit([encoder.finish()]);
+    } catch (error) {
+      throw deviceError(error);
+    }
+  }
+
+  #bindGroups(specialized: Specialized): readonly GPUBindGroup[] {
+    const { shared, memory } = this.#machine;
+    const generations = [shared.generation, this.#generation, this.#variables?.generation].join();
+    if (specialized.bound?.generations === generations) return specialized.bound.groups;
+    const groups = specialized.plan.steps.map(({ buffers }, index) => {
+      const entries = buffers.map((node, binding) => ({
+        binding,
+        resource: { buffer: this.#bufferOf(node, specialized) },
+      }));
+      return memory.gpu.device.createBindGroup({ layout: specialized.compiled[index]!.layout, entries });
+    });
+    specialized.bound = { generations, groups };
+    return groups;
+  }
+
+  #bufferOf(node: Node, { plan: { locations }, constants, weights }: Specialized): GPUBuffer {
+    const location = locations.get(node) as Location;
+    switch (location.kind) {
+      case 'slot':
+        return this.#machine.shared.at(location.slot);
+      case 'constant':
+        return constants.get(node)!;
+      case 'weight':
+        return weights.get(node)!;
+      case 'input':
+        return this.#inputs.get(location.name)!;
+      case 'variable':
+        return this.#variables!.bufferOf(location.name);
+    }
+  }
+
+  async #download(specialized: Specialized): Promise<Values> {
+    const { memory } = this.#machine;
+    const entries = [...specialized.plan.outputs];
+    const reads = memory.readAll(
+      entries.map(([, node]) => ({
+        buffer: this.#bufferOf(node, specialized),
+        bytes: count(node.shape) * FORMAT_BYTES[node.format],
+      })),
+    );
+    const values = await Promise.all(
+      entries.map(async ([name, { format }], index) => {
+        const { dtype, shape } = this.#graph.outputs.get(name)!;
+        const concrete = evaluateShape(shape, specialized.sizes);
+        return [name, fromBytes(await reads[index]!, format, dtype, concrete)] as const;
+      }),
+    );
+    return Object.fromEntries(values);
+  }
+}

@@ -1,0 +1,83 @@
+/** @file Runs graphs on any GPU with WGSL kernels of our own, by Dawn. See README.md. */
+import { HdmError } from '../../errors.ts';
+import { expandGraph, type Graph } from '../../graph/graph.ts';
+import type { Program, Runtime, Variables, WeightSources } from '../runtime.ts';
+import { openDevice, type DeviceOptions } from './device.ts';
+import { Memory, SharedBuffers } from './memory.ts';
+import { formatTimes, type KernelTime } from './profile.ts';
+import { Profiler } from './profiler.ts';
+import { Pipelines } from './pipelines.ts';
+import { splitPrepared } from './prepare.ts';
+import { WebgpuProgram, type Machine } from './program.ts';
+import { WebgpuVariables } from './variables.ts';
+import { WeightBuffers } from './weights.ts';
+
+export interface WebgpuOptions extends DeviceOptions {
+  /** Gets the times of all kernels after each run. */
+  readonly profile?: (times: readonly KernelTime[]) => void;
+}
+
+export interface WebgpuRuntime extends Runtime {
+  /** Of the buffers on the GPU: what is held now, and the most that ever was. */
+  memory(): { readonly held: number; readonly peak: number };
+  /** Gives the device back. */
+  close(): void;
+}
+
+function profilerFor(memory: Memory, report: WebgpuOptions['profile']): { profiler?: Profiler } {
+  return report && memory.gpu.hasTimestamps ? { profiler: new Profiler(memory, report) } : {};
+}
+
+/** To where progress goes, too. */
+function printTimes(): (times: readonly KernelTime[]) => void {
+  const ceilings = { teraflops: 0, gigabytes: 0 };
+  return (times) => process.stderr.write(`${formatTimes(times, ceilings)}\n`);
+}
+
+/** Composite ops with a kernel of their own. */
+export const KEPT: ReadonlySet<string> = new Set([
+  'attention',
+  'attentionSums',
+  'attentionToQueries',
+  'attentionToKeysAndValues',
+]);
+
+/** Opens a GPU. Throws `device` when there is none. */
+export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<WebgpuRuntime> {
+  const isDebug = process.env['HDM_DEBUG'] === '2';
+  const gpu = await openDevice({ checks: isDebug, ...options });
+  const memory = new Memory(gpu);
+  const machine: Machine = {
+    memory,
+    pipelines: new Pipelines(gpu.device),
+    shared: new SharedBuffers(memory),
+    ...profilerFor(memory, options.profile ?? (isDebug ? printTimes() : undefined)),
+  };
+  return {
+    device: 'webgpu',
+    isSoftware: gpu.adapter.isSoftware,
+    precision: gpu.features.half ? 'f16' : 'f32',
+    async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {
+      const own = variables instanceof WebgpuVariables ? variables : undefined;
+      if (graph.variables.size + graph.assignments.size > 0 && !own) {
+        throw new HdmError(
+          'internal',
+          'webgpu runtime',
+          'a graph with variables was compiled without its own',
+        );
+      }
+      const { once, rest } = splitPrepared(expandGraph(graph, ({ name }) => KEPT.has(name)));
+      const buffers = new WeightBuffers(memory, weights);
+      if (once) {
+        const first = new WebgpuProgram(machine, once, new WeightBuffers(memory, weights), undefined);
+        await first.runInto(buffers);
+        await first.dispose();
+      }
+      await buffers.load(rest);
+      return new WebgpuProgram(machine, rest, buffers, own);
+    },
+    createVariables: () => new WebgpuVariables(memory),
+    memory: () => ({ held: memory.held, peak: memory.peak }),
+    close: () => gpu.device.destroy(),
+  };
+}
