@@ -193,14 +193,15 @@ describe('what goes wrong in training', () => {
     });
     await expect(train({ folder, recipe: wild, data: TOY })).rejects.toThrow(/in a row were skipped/);
     const log = readLog(join(folder, 'log.jsonl'));
-    expect(log.find((event) => event.kind === 'warning')).toMatchObject({ warning: 'overflow' });
+    const warnings = log.flatMap((event) => (event.kind === 'warning' ? [event.warning] : []));
+    expect(warnings).toContain('overflow');
     expect(log.at(-1)).toMatchObject({ kind: 'ended', reason: 'failed' });
     expect(readdirSync(join(folder, 'state')).length).toBeGreaterThan(0);
   });
 
   it('a full disk ends it with a clear message; the last state is whole', async ({ skip }) => {
     const disk = testFolder();
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3500k', 'tmpfs', disk]);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]);
     skip(mounted.status !== 0, 'a small disk cannot be mounted here');
     onTestFinished(() => void spawnSync('umount', [disk]));
     const folder = join(disk, 'run');
