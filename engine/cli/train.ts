@@ -9,6 +9,8 @@ import { totalSteps, type Recipe } from '../training/recipe.ts';
 import { recipeNames, readRecipe } from '../training/recipe-files.ts';
 import { estimateRun, type RunEstimate } from '../training/run/estimate.ts';
 import type { TrainingEvent } from '../training/run/events.ts';
+import { isRun } from '../training/run/folder.ts';
+import { newestCheckpoint } from '../training/run/checkpoint.ts';
 import { RunRequests } from '../training/run/requests.ts';
 import { trainRun } from '../training/run/run.ts';
 import { deviceOption, jsonOption, toPath, toWhole } from './options.ts';
@@ -30,6 +32,7 @@ interface TrainOptions {
 export function trainCommand(): Command {
   return new Command('train')
     .description('train a model or an adapter')
+    .enablePositionalOptions() // --out after `report` is the report's
     .argument('[recipe]', 'a file, or one of: ' + recipeNames().join(', '))
     .option(
       '--data <place>',
@@ -100,7 +103,14 @@ async function train(word: string | undefined, options: TrainOptions): Promise<v
 function recipeOf(word: string | undefined, { resume, model }: TrainOptions): Recipe | undefined {
   if (word === undefined && resume) return undefined;
   const recipe = readRecipe(required(word, 'recipe'));
-  return model === undefined ? recipe : { ...recipe, model: { ...recipe.model, path: resolve(model) } };
+  return model === undefined
+    ? recipe
+    : { ...recipe, model: { ...recipe.model, path: resolve(modelAt(model)) } };
+}
+
+/** A run stands for its newest checkpoint. */
+function modelAt(path: string): string {
+  return isRun(path) ? newestCheckpoint(path) : path;
 }
 
 function estimateLines(estimate: RunEstimate, steps: number): string[] {

@@ -68,7 +68,7 @@ export function openStartingModel(recipe: Recipe, own: OwnParts = {}): StartingM
   return {
     transformer: transformer ? fromNothing(transformer) : whole?.transformer,
     textEncoder: textEncoder ? fromNothing<TextEncoderConfig>(textEncoder) : found?.textEncoder,
-    vae: vae && !own.vae ? fromNothing(vae) : found?.vae,
+    vae: typeof vae === 'object' && !own.vae ? fromNothing(vae) : found?.vae,
     tokenizer: own.tokenizer ?? found?.tokenizer,
     context: whole?.context,
   };

@@ -51,8 +51,8 @@ const model = closed({
   transformer: z.union([z.enum(presetNames), xutConfig]).optional(),
   /** A text encoder from nothing, trained along. Its words are those of the captions. */
   textEncoder: qwen3Config.optional(),
-  /** An autoencoder from nothing: stages with `trains: "vae"` make it. */
-  vae: autoencoderConfig.optional(),
+  /** An autoencoder from nothing, which stages with `trains: "vae"` make; or one of mean colours that needs no training. */
+  vae: z.union([z.literal('mosaic'), autoencoderConfig]).optional(),
 });
 
 const adapter = closed({
@@ -140,11 +140,11 @@ const recipeSchema = closed({
     path: ['stages'],
     error: 'with the method "vae" every stage has "trains": "vae"',
   })
-  .refine(({ model, stages }) => model.vae === undefined || stages[0]!.trains === 'vae', {
+  .refine(({ model, stages }) => typeof model.vae !== 'object' || stages[0]?.trains === 'vae', {
     path: ['stages'],
     error: 'an autoencoder from nothing needs a first stage with "trains": "vae"',
   })
-  .refine(({ method, stages }) => method === 'vae' || stages.at(-1)!.trains === 'denoiser', {
+  .refine(({ method, stages }) => method === 'vae' || stages.at(-1)?.trains === 'denoiser', {
     path: ['stages'],
     error: 'the last stage must train the denoiser',
   })

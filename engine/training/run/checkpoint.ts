@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { openTensors } from '../../checkpoints/tensors.ts';
-import { toHdmError } from '../../errors.ts';
+import { HdmError, toHdmError } from '../../errors.ts';
 import { convert, type TensorData } from '../../graph/dtype.ts';
 import type { WeightSource } from '../../runtime/runtime.ts';
 import { writeSafetensors } from '../../weights/write-safetensors.ts';
@@ -24,7 +24,7 @@ import { TEXT_PREFIX, TRANSFORMER_PREFIX } from '../denoiser-learner.ts';
 import { VAE_PREFIX, type Learner } from '../learner.ts';
 import type { StartingModel } from '../parts.ts';
 import { isAdapterMethod, type Recipe, type Stage } from '../recipe.ts';
-import { UNFINISHED } from './folder.ts';
+import { RUN_FILES, stepName, stepsIn, UNFINISHED } from './folder.ts';
 
 export const ADAPTER_FILE = 'adapter.safetensors';
 const NETWORK_FILE = 'diffusion_pytorch_model.safetensors';
@@ -166,6 +166,14 @@ export function checkpointSources(folder: string): Map<string, WeightSource> {
     }
   }
   return sources;
+}
+
+/** The folder of a run's newest checkpoint. Throws `bad-usage` when there is none yet. */
+export function newestCheckpoint(run: string): string {
+  const home = join(run, RUN_FILES.checkpoints);
+  const step = stepsIn(home).at(-1);
+  if (step !== undefined) return join(home, stepName(step));
+  throw new HdmError('bad-usage', run, 'the run has no checkpoint yet', 'Wait until it has saved one');
 }
 
 /** Bytes of all files in a folder. */

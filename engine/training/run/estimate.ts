@@ -2,7 +2,7 @@
  * @file What a run will take, from steps that were really done: of every stage two, of which the second counts. Nothing
  * is kept of them.
  */
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FloatDType } from '../../graph/dtype.ts';
@@ -10,7 +10,8 @@ import { count } from '../../graph/shape.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { openDataset, type DatasetSource } from '../data/dataset.ts';
 import type { Recipe } from '../recipe.ts';
-import { writeCheckpoint } from './checkpoint.ts';
+import { linkFolder, writeCheckpoint } from './checkpoint.ts';
+import { RUN_FILES } from './folder.ts';
 import { splitDataset } from './held-out.ts';
 import { storeLatentStatistics } from './latent-statistics.ts';
 import { openSession, type Session } from './session.ts';
@@ -90,9 +91,11 @@ async function keepVae(
   recipe: Recipe,
   { stage, model, learner, loader }: Session,
 ): Promise<void> {
-  await writeCheckpoint(join(folder, 'parts'), { recipe, stage, model, learner, step: 0 }, (unfinished) =>
+  const draft = join(folder, 'draft');
+  await writeCheckpoint(draft, { recipe, stage, model, learner, step: 0 }, (unfinished) =>
     storeLatentStatistics(runtime, precision, unfinished, loader),
   );
+  linkFolder(join(draft, 'vae'), join(folder, RUN_FILES.parts, 'vae'));
 }
 
 async function measure(session: Session, recipe: Recipe, stage: number): Promise<StageEstimate> {
@@ -126,10 +129,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
   return performance.now() - started;
-}
-
-/** Bytes that are free where a run would lie. */
-export function freeBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
 }

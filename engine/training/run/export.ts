@@ -11,8 +11,8 @@ import { readWeight } from '../../weights/safetensors.ts';
 import { writeSafetensors } from '../../weights/write-safetensors.ts';
 import { openDataset, type Dataset } from '../data/dataset.ts';
 import { isAdapterMethod, type Recipe } from '../recipe.ts';
-import { ADAPTER_FILE } from './checkpoint.ts';
-import { openRunFolder, RUN_FILES, stepName, stepsIn, type RunInfo } from './folder.ts';
+import { ADAPTER_FILE, newestCheckpoint } from './checkpoint.ts';
+import { openRunFolder, stepOf, type RunInfo } from './folder.ts';
 
 export interface Exported {
   readonly folder: string;
@@ -31,17 +31,9 @@ const FILES = {
 /** Writes the export of the newest checkpoint. Throws `bad-usage` when there is none, or the folder is not empty. */
 export async function exportRun(run: string, folder: string): Promise<Exported> {
   const { recipe, info } = openRunFolder(run);
-  const home = join(run, RUN_FILES.checkpoints);
-  const step = stepsIn(home).at(-1);
-  if (step === undefined || recipe.method === 'vae') {
-    const problem =
-      recipe.method === 'vae' ? 'an autoencoder is not what that trainer trains' : 'it has no checkpoint yet';
-    throw new HdmError(
-      'bad-usage',
-      run,
-      problem,
-      'Export a run of a transformer or an adapter that was saved',
-    );
+  if (recipe.method === 'vae') {
+    const problem = 'an autoencoder is not what that trainer trains';
+    throw new HdmError('bad-usage', run, problem, 'Export a run of a transformer or an adapter');
   }
   if (existsSync(folder) && readdirSync(folder).length > 0) {
     throw new HdmError(
@@ -51,7 +43,8 @@ export async function exportRun(run: string, folder: string): Promise<Exported> 
       'Choose another: nothing is overwritten',
     );
   }
-  const checkpoint = join(home, stepName(step));
+  const checkpoint = newestCheckpoint(run);
+  const step = stepOf(checkpoint);
   try {
     mkdirSync(folder, { recursive: true });
     if (isAdapterMethod(recipe.method)) cpSync(join(checkpoint, ADAPTER_FILE), join(folder, ADAPTER_FILE));

@@ -94,6 +94,11 @@ export function stepsIn(folder: string): number[] {
   return found.map(Number).sort((a, b) => a - b);
 }
 
+/** The number in the name of a step's folder. */
+export function stepOf(folder: string): number {
+  return Number(/step-(\d+)$/.exec(folder)![1]);
+}
+
 /** Removes what a killed process left half-written. */
 export function discardUnfinished(folder: string): void {
   for (const inside of ['', RUN_FILES.checkpoints, RUN_FILES.state, RUN_FILES.samples, RUN_FILES.parts]) {

@@ -117,6 +117,7 @@ function tellStart(run: Run, { learner }: Session): void {
 }
 
 async function trainStage(run: Run, session: Session, requests: RunRequests): Promise<'done' | 'stopped'> {
+  if (run.position.stageStep === 0) await validateNow(run, session); // what is to be beaten
   phase(run, 'training');
   for (;;) {
     const isStopped = (await answer(run, session, requests)) || run.position.step >= run.maxSteps;

@@ -9,6 +9,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { openLoader, type Batch, type Loader } from '../data/loader.ts';
 import { openDenoiserLearner } from '../denoiser-learner.ts';
 import { openAutoencoderLearner, type Learner } from '../learner.ts';
+import { writeMosaicVae } from '../mosaic-vae.ts';
 import { openStartingModel, type StartingModel } from '../parts.ts';
 import { stepsOf, type Recipe, type Stage } from '../recipe.ts';
 import { RUN_FILES } from './folder.ts';
@@ -86,6 +87,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       join(folder, RUN_FILES.parts, 'vae'),
       join(folder, RUN_FILES.parts, 'tokenizer'),
     ];
+    if (recipe.model.vae === 'mosaic' && !existsSync(vae)) writeMosaicVae(vae);
     const makesWords = textEncoder !== undefined && tokenizerPath === undefined;
     if (makesWords && !existsSync(join(tokenizer, 'tokenizer_config.json'))) {
       writeWordTokenizer(tokenizer, captionsOf(data.training), textEncoder.vocab_size);

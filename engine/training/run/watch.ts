@@ -70,11 +70,8 @@ export class Watch {
   }
 
   captions(cut: number, length: number): Fact[] {
-    return this.#once(
-      'captions',
-      cut > 0,
-      `captions are longer than ${length} tokens; their end is not seen`,
-    );
+    const detail = `captions are longer than ${length} tokens; their end is not seen`;
+    return cut > 0 ? this.#once('captions', true, detail) : [];
   }
 
   /** `needed`: bytes of the next save. */
