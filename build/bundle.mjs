@@ -16,10 +16,11 @@ export async function bundleHost(root, out = join(root, 'out')) {
     input: {
       host: 'electron/host/main.ts',
       'hdm-studio': 'electron/cli.ts',
-      // What these start as processes of their own, and look for beside themselves.
+      // What these start as processes or threads of their own, and look for beside themselves.
       engine: 'electron/engine/main.ts',
       'count-worker': 'electron/host/prompts/count-worker.ts',
       probe: 'engine/runtime/probe.ts',
+      'loader-worker': 'engine/training/data/loader-worker.ts',
     },
     platform: 'node',
     external: isOutside,

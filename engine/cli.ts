@@ -3,13 +3,14 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { benchCommand } from './cli/bench.ts';
 import { checkCommand } from './cli/check.ts';
+import { datasetCommand } from './cli/dataset.ts';
 import { devicesCommand } from './cli/devices.ts';
 import { inspectCommand } from './cli/inspect.ts';
 import { EXIT, reportError } from './cli/output.ts';
 import { sampleCommand } from './cli/sample.ts';
 import { HdmError } from './errors.ts';
 
-const COMMANDS = [sampleCommand, checkCommand, inspectCommand, devicesCommand, benchCommand];
+const COMMANDS = [sampleCommand, checkCommand, inspectCommand, devicesCommand, benchCommand, datasetCommand];
 
 /**
  * Runs one command, `more` being those of other parts of the program. Resolves to the exit code: 0 done, 1 failed,

@@ -12,7 +12,10 @@ import { findNode, listFiles, packagesToStage } from './packages.mjs';
 import { stageFolder, THIS_TARGET } from './targets.mjs';
 
 /** The programs that `npm run build` makes for Node; what else is in out/host, they share or start. */
-export const BUNDLES = ['host.mjs', 'hdm-studio.mjs', 'engine.mjs', 'probe.mjs', 'count-worker.mjs'];
+export const BUNDLES = [
+  ...['host.mjs', 'hdm-studio.mjs', 'engine.mjs'],
+  ...['probe.mjs', 'count-worker.mjs', 'loader-worker.mjs'],
+];
 
 const TRIAL = fileURLToPath(new URL('trial.mjs', import.meta.url));
 const TRIAL_TIMEOUT_MS = 120_000;

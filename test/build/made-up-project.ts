@@ -7,7 +7,10 @@ import { testFolder } from '../helpers/folder.ts';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const CONFIG = 'build/package/electron-builder.config.mjs';
-export const BUNDLES = ['count-worker.mjs', 'engine.mjs', 'hdm-studio.mjs', 'host.mjs', 'probe.mjs'];
+export const BUNDLES = [
+  ...['count-worker.mjs', 'engine.mjs', 'hdm-studio.mjs', 'host.mjs'],
+  ...['loader-worker.mjs', 'probe.mjs'],
+];
 
 /** Fuses as Electron 45 comes with them. */
 const FRESH_FUSES = '101100011';

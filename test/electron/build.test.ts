@@ -35,7 +35,8 @@ describe('the bundles', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('are the programs that start each other, and the two files of Electron', () => {
-    const host = ['host.mjs', 'engine.mjs', 'probe.mjs', 'count-worker.mjs', 'hdm-studio.mjs'];
+    const started = ['engine.mjs', 'probe.mjs', 'count-worker.mjs', 'loader-worker.mjs'];
+    const host = ['host.mjs', 'hdm-studio.mjs', ...started];
     expect(readdirSync(join(folder, 'out/host'))).toEqual(expect.arrayContaining(host));
     expect(readdirSync(join(folder, 'out/main')).sort()).toEqual(['main.cjs', 'preload.cjs']);
   });

@@ -17,7 +17,7 @@ export interface SheetOptions {
 const GAP = 10;
 const FONT_PX = 13;
 const LINE_HEIGHT = 1.3;
-const LINES = 4;
+const LINES = 5;
 const TEXT_HEIGHT = Math.ceil(FONT_PX * LINE_HEIGHT * (LINES + 0.4));
 /** More would only run out of its lines. */
 const MOST_CHARACTERS = 220;

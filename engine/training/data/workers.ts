@@ -75,12 +75,18 @@ export function openSampleMakers(count: number): SampleMakers {
     },
     async close() {
       isClosed = true;
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      await Promise.all(workers.map(terminated));
       for (const { reject } of waiting.values())
         reject(new HdmError('cancelled', 'data loader', 'it was closed'));
       waiting.clear();
     },
   };
+}
+
+/** The program has to live until the thread has ended. */
+function terminated(worker: Worker): Promise<number> {
+  worker.ref();
+  return worker.terminate();
 }
 
 /** An HdmError of another thread: its message is whole already. */

@@ -95,7 +95,7 @@ const GROUND_WORDS: Readonly<
     over: ['over grass', 'over a green meadow'],
     name: 'grass',
   },
-  sea: { on: ['on the sea', 'at sea'], over: ['over the sea'], name: 'sea' },
+  sea: { on: ['on the sea', 'at sea', 'in the sea'], over: ['over the sea'], name: 'sea' },
   snow: { on: ['in the snow', 'on snow'], over: ['over snow'], name: 'snow' },
   sand: { on: ['on sand', 'on the sand', 'on a beach'], over: ['over sand', 'over a beach'], name: 'sand' },
 };
