@@ -648,7 +648,10 @@ export const CALLS = {
     datasetItem,
   ),
   /** Looks at every picture; a second window that asks for the same hears of the same work. */
-  'datasets.report': call(z.object({ source: datasetSource, size: z.int().min(16).max(2_048) }), datasetReport),
+  'datasets.report': call(
+    z.object({ source: datasetSource, size: z.int().min(16).max(2_048) }),
+    datasetReport,
+  ),
   'datasets.cancelReport': call(z.object({ source: datasetSource }), nothing),
 
   'runs.recipes': call(nothing, z.array(recipe)),

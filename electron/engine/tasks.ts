@@ -93,7 +93,9 @@ export class Tasks implements EngineFunctions {
   }
 
   measure(task: TrainTask): Promise<Answer<MeasuredCost>> {
-    return this.#cancellable(task.id, async (signal) => measureCost(task, await this.#runtimeOf(task), signal));
+    return this.#cancellable(task.id, async (signal) =>
+      measureCost(task, await this.#runtimeOf(task), signal),
+    );
   }
 
   /** The memory of the model that was drawn with is the run's now. */

@@ -34,12 +34,15 @@ export class Training {
   async run(runtime: Runtime): Promise<TrainResult> {
     const { recipe, source, folder } = this.#task;
     try {
-      const reason = await runTraining({ recipe, source, folder, runtime }, {
-        signal: this.#signal,
-        requests: { take: () => this.#requests.shift() },
-        onEvent: (event) => this.#tell([event]),
-        betweenSteps: () => this.gate.pass(),
-      });
+      const reason = await runTraining(
+        { recipe, source, folder, runtime },
+        {
+          signal: this.#signal,
+          requests: { take: () => this.#requests.shift() },
+          onEvent: (event) => this.#tell([event]),
+          betweenSteps: () => this.gate.pass(),
+        },
+      );
       return { reason };
     } finally {
       this.gate.open();
@@ -48,8 +51,17 @@ export class Training {
   }
 }
 
-export async function measureCost(task: TrainTask, runtime: Runtime, signal: AbortSignal): Promise<MeasuredCost> {
+export async function measureCost(
+  task: TrainTask,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<MeasuredCost> {
   await new Promise((resolve) => setTimeout(resolve, 1500));
   signal.throwIfAborted();
-  return { device: runtime.device, secondsPerStep: { low: 0.04, high: 0.06 }, memoryBytes: 2.1e9, diskBytes: task.recipe.stages.length * 5e8 };
+  return {
+    device: runtime.device,
+    secondsPerStep: { low: 0.04, high: 0.06 },
+    memoryBytes: 2.1e9,
+    diskBytes: task.recipe.stages.length * 5e8,
+  };
 }

@@ -80,7 +80,13 @@ export class EngineProcess implements Engine, TrainingEngine {
   }
 
   train(task: TrainTask, { signal, onEvents }: TrainHooks): Promise<TrainResult> {
-    return this.#task(task.id, signal, (child) => child.functions.train(task), { onEvents }, SAVING_PATIENCE_MS);
+    return this.#task(
+      task.id,
+      signal,
+      (child) => child.functions.train(task),
+      { onEvents },
+      SAVING_PATIENCE_MS,
+    );
   }
 
   measure(task: TrainTask, signal: AbortSignal): Promise<MeasuredCost> {

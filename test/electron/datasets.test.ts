@@ -26,7 +26,13 @@ async function open() {
   const told: EventName[] = [];
   events.listen((name) => told.push(name));
   const datasets = new Datasets(events);
-  return { folder, datasets, told, call: datasets.handlers, source: { kind: 'folder', path: folder } as const };
+  return {
+    folder,
+    datasets,
+    told,
+    call: datasets.handlers,
+    source: { kind: 'folder', path: folder } as const,
+  };
 }
 
 describe('a dataset that is looked through', () => {
@@ -47,7 +53,10 @@ describe('a dataset that is looked through', () => {
     const { call, source, datasets } = await open();
     const { items } = await call['datasets.items']({ source, offset: 1, limit: 1 });
     const name = items[0]!.thumbnail.split('/').at(-1)!.replace('.webp', '');
-    expect(await sharp(await datasets.thumbnail(name)).metadata()).toMatchObject({ format: 'webp', width: 96 });
+    expect(await sharp(await datasets.thumbnail(name)).metadata()).toMatchObject({
+      format: 'webp',
+      width: 96,
+    });
     await expect(datasets.thumbnail('0123-0')).rejects.toThrow('not open any more');
     const toy = { kind: 'toy', seed: 1, count: 5 } as const;
     const scenes = await call['datasets.items']({ source: toy, offset: 0, limit: 9 });
@@ -58,7 +67,10 @@ describe('a dataset that is looked through', () => {
   it('gets its captions changed in the file that is there, else in a new one', async () => {
     const { call, source, folder } = await open();
     const change = (name: string, caption: string) => call['datasets.setCaption']({ source, name, caption });
-    expect(await change('b.png', 'a blue boat\nat sea')).toMatchObject({ caption: 'a blue boat at sea', index: 1 });
+    expect(await change('b.png', 'a blue boat\nat sea')).toMatchObject({
+      caption: 'a blue boat at sea',
+      index: 1,
+    });
     expect(await change('c.png', 'a tree')).toMatchObject({ captionFrom: 'file' });
     expect(readFileSync(join(folder, 'b.caption'), 'utf8')).toBe('a blue boat at sea\n');
     expect(readFileSync(join(folder, 'c.txt'), 'utf8')).toBe('a tree\n');
@@ -67,7 +79,11 @@ describe('a dataset that is looked through', () => {
     expect(items.map(({ name }) => name)).toEqual(['b.png']);
     await expect(change('../other.png', 'x')).rejects.toThrow('no text file');
     await expect(
-      call['datasets.setCaption']({ source: { kind: 'toy', seed: 0, count: 3 }, name: 'toy scene 0', caption: '' }),
+      call['datasets.setCaption']({
+        source: { kind: 'toy', seed: 0, count: 3 },
+        name: 'toy scene 0',
+        caption: '',
+      }),
     ).rejects.toThrow('no text file');
   });
 
@@ -87,7 +103,9 @@ describe('a dataset that is looked through', () => {
     const { call } = await open();
     const missing = { kind: 'folder', path: join(testFolder(), 'none') } as const;
     await expect(call['datasets.open']({ source: missing })).rejects.toMatchObject({ code: 'disk' });
-    await expect(call['datasets.report']({ source: missing, size: 64 })).rejects.toMatchObject({ code: 'disk' });
+    await expect(call['datasets.report']({ source: missing, size: 64 })).rejects.toMatchObject({
+      code: 'disk',
+    });
     const toy = { kind: 'toy', seed: 0, count: 5_000_000 } as const;
     const report = call['datasets.report']({ source: toy, size: 64 });
     await call['datasets.cancelReport']({ source: toy });

@@ -28,9 +28,21 @@ export const PLAN: TrainingPlan = {
   },
 };
 
-export function stepOf(step: number, more: Partial<Extract<TrainingEvent, { kind: 'step' }>> = {}): TrainingEvent {
+export function stepOf(
+  step: number,
+  more: Partial<Extract<TrainingEvent, { kind: 'step' }>> = {},
+): TrainingEvent {
   return {
-    ...{ kind: 'step', at: step * 100, step, stage: 0, loss: 1 / step, norm: 1, learningRate: 0.1, lossScale: 1 },
+    ...{
+      kind: 'step',
+      at: step * 100,
+      step,
+      stage: 0,
+      loss: 1 / step,
+      norm: 1,
+      learningRate: 0.1,
+      lossScale: 1,
+    },
     ...{ stepMs: 100, waitedMs: 10, images: 2, seen: step * 2, memoryBytes: 1_000, ...more },
   };
 }
@@ -48,7 +60,9 @@ export class FakeTrainer implements TrainingEngine {
     this.tasks.push(task);
     this.#hooks = hooks;
     this.#ended = Promise.withResolvers();
-    hooks.signal.addEventListener('abort', () => this.fail(new HdmError('cancelled', 'run', 'it was stopped')));
+    hooks.signal.addEventListener('abort', () =>
+      this.fail(new HdmError('cancelled', 'run', 'it was stopped')),
+    );
     return this.#ended.promise;
   }
 

@@ -27,7 +27,15 @@ describe('a run', () => {
     await host.start();
     expect(host.run.state).toBe('running');
     host.engine.tell(
-      { kind: 'started', step: 0, device: 'cpu', precision: 'f32', isResumed: false, totalSteps: 100, parameters: 7 },
+      {
+        kind: 'started',
+        step: 0,
+        device: 'cpu',
+        precision: 'f32',
+        isResumed: false,
+        totalSteps: 100,
+        parameters: 7,
+      },
       { kind: 'rehearsed', step: 0, tensors: 3, ms: 500 },
       { kind: 'phase', phase: 'training', step: 0 },
       ...Array.from({ length: 10 }, (_, i) => stepOf(i + 1)),
@@ -174,7 +182,11 @@ describe('what is left of a run', () => {
     await vi.waitFor(() => expect(host.run.state).toBe('stopped'));
     host.abandon();
     mkdirSync(runFolder, { recursive: true });
-    const lines = [stepOf(1), stepOf(2), { at: 1, kind: 'sample', step: 2, prompt: 'p', seed: 3, file: 's/2.webp' }];
+    const lines = [
+      stepOf(1),
+      stepOf(2),
+      { at: 1, kind: 'sample', step: 2, prompt: 'p', seed: 3, file: 's/2.webp' },
+    ];
     const text = `${lines.map((line) => JSON.stringify(line)).join('\n')}\n{"kind":"st`;
     writeFileSync(join(runFolder, 'log.jsonl'), text);
     const next = new TrainingHost(folder);
@@ -189,7 +201,13 @@ describe('what is left of a run', () => {
   it('a checkpoint becomes a model; one that is gone does not', async () => {
     const host = new TrainingHost(testFolder());
     const { id, folder } = await host.start();
-    const checkpoint = { kind: 'checkpoint', folder: 'checkpoints/5', change: 1, sizeBytes: 1, isBest: false } as const;
+    const checkpoint = {
+      kind: 'checkpoint',
+      folder: 'checkpoints/5',
+      change: 1,
+      sizeBytes: 1,
+      isBest: false,
+    } as const;
     host.engine.tell({ ...checkpoint, step: 5 }, { ...checkpoint, step: 6, folder: 'checkpoints/6' });
     mkdirSync(join(folder, 'checkpoints/5'), { recursive: true });
     const used = await host.call['runs.useCheckpoint']({ id, step: 5 });

@@ -76,7 +76,10 @@ export function emptyColumns(): StepColumns {
 }
 
 function columnsOf(capacity: number): Readonly<Record<Name, Float64Array>> {
-  return Object.fromEntries(NAMES.map((name) => [name, new Float64Array(capacity)])) as Record<Name, Float64Array>;
+  return Object.fromEntries(NAMES.map((name) => [name, new Float64Array(capacity)])) as Record<
+    Name,
+    Float64Array
+  >;
 }
 
 function toRow({ step, loss, norm, learningRate, images, stepMs, waitedMs, memoryBytes }: StepEvent): Row {

@@ -85,7 +85,9 @@ export class Datasets {
     const opened = await this.#open(wish.source);
     const { length } = opened.dataset;
     const isAll = search.trim() === '' && !withoutCaption;
-    const slice = isAll ? range(offset, Math.min(length, offset + limit)) : found(opened, search, withoutCaption);
+    const slice = isAll
+      ? range(offset, Math.min(length, offset + limit))
+      : found(opened, search, withoutCaption);
     const shown = isAll ? slice : slice.slice(offset, offset + limit);
     return { total: isAll ? length : slice.length, items: shown.map((index) => toItem(opened, index)) };
   }
@@ -96,7 +98,12 @@ export class Datasets {
     const index = range(0, dataset.length).find((i) => dataset.item(i).name === name);
     const picture = index === undefined ? undefined : dataset.item(index).picture;
     if (source.kind !== 'folder' || index === undefined || picture?.kind !== 'file') {
-      throw new HdmError('bad-usage', name, 'it has no text file of its own', 'Change the caption where it stands');
+      throw new HdmError(
+        'bad-usage',
+        name,
+        'it has no text file of its own',
+        'Change the caption where it stands',
+      );
     }
     const line = caption.replace(/\s*[\r\n]+\s*/g, ' ');
     await writeCaption(picture.path, line);
@@ -108,7 +115,8 @@ export class Datasets {
 function found(opened: Opened, search: string, withoutCaption: boolean): number[] {
   const { dataset } = opened;
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const length = dataset.source.kind === 'toy' ? Math.min(dataset.length, MOST_SEARCHED_SCENES) : dataset.length;
+  const length =
+    dataset.source.kind === 'toy' ? Math.min(dataset.length, MOST_SEARCHED_SCENES) : dataset.length;
   return range(0, length).filter((index) => {
     const caption = captionOf(opened, index);
     if (withoutCaption && caption !== '') return false;

@@ -52,7 +52,9 @@ export class Reports {
       else if ('error' in news) reject(fromFailure(news.error));
       else this.#events.emit('report', { source, ...news });
     });
-    worker.on('error', (error) => reject(new HdmError('internal', 'dataset report', error.message, '', error)));
+    worker.on('error', (error) =>
+      reject(new HdmError('internal', 'dataset report', error.message, '', error)),
+    );
     worker.on('exit', () => reject(cancelled()));
     return { source: JSON.stringify(source), report: promise, stop: () => void worker.terminate() };
   }

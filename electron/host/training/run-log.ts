@@ -1,6 +1,6 @@
 /** @file What a run told, from its `log.jsonl` and as it comes, in the form that windows and reports need. */
 import { createReadStream, existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { trainingEvent, type TrainingEvent } from '../../../engine/training/run/events.ts';
 import type { Checkpoint, RunHistory, Sample, Validation } from '../../contract.ts';
@@ -72,10 +72,13 @@ export class RunLog {
       case 'step':
         return this.#addStep(event);
       case 'validation':
-        this.#validations = [...this.#validations.filter(({ step }) => step < event.step), toValidation(event)];
+        this.#validations = [
+          ...this.#validations.filter(({ step }) => step < event.step),
+          toValidation(event),
+        ];
         return false;
       case 'sample':
-        this.#samples.push(this.#toSample(event));
+        this.#addSample(event);
         return false;
       default:
         this.#addLine(event);
@@ -144,9 +147,12 @@ export class RunLog {
     if (this.#lines.length > MOST_LINES) this.#lines.shift();
   }
 
-  #toSample({ step, prompt, seed, file }: Of<'sample'>): KeptSample {
-    const url = `${PLACES.samples}${this.#runId}_${step}_${this.#samples.length}/${step}.webp`;
-    return { step, prompt, seed, url, file: join(this.#folder, file) };
+  /** One that a resumed run draws again is the same. */
+  #addSample({ step, prompt, seed, file: name }: Of<'sample'>): void {
+    const file = join(this.#folder, name);
+    if (this.#samples.some((sample) => sample.file === file)) return;
+    const url = `${PLACES.samples}${this.#runId}_${step}_${this.#samples.length}/${basename(name)}`;
+    this.#samples.push({ step, prompt, seed, url, file });
   }
 }
 

@@ -62,7 +62,12 @@ export class RunStore {
   }
 
   setState(id: string, state: RunState, error?: Failure): void {
-    this.#run('UPDATE runs SET state = ?, error = ? WHERE id = ?', state, error ? JSON.stringify(error) : null, id);
+    this.#run(
+      'UPDATE runs SET state = ?, error = ? WHERE id = ?',
+      state,
+      error ? JSON.stringify(error) : null,
+      id,
+    );
   }
 
   setProgress(id: string, progress: RunProgress): void {

@@ -10,7 +10,13 @@ export function progressAfter(before: RunProgress, event: TrainingEvent, log: Ru
     case 'step': {
       const { step, loss, images, stepMs, memoryBytes } = event;
       const imagesPerSecond = stepMs > 0 ? (images / stepMs) * 1000 : undefined;
-      return { ...before, step, loss, memoryBytes, ...(imagesPerSecond !== undefined && { imagesPerSecond }) };
+      return {
+        ...before,
+        step,
+        loss,
+        memoryBytes,
+        ...(imagesPerSecond !== undefined && { imagesPerSecond }),
+      };
     }
     case 'started': {
       const { step, device, precision, parameters } = event;

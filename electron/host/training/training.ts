@@ -190,7 +190,8 @@ export class Training {
 
   /** A process that ended is no fault of the run: it goes on from its last state. */
   #stateAfter({ code }: HdmError, live: Live): RunState {
-    if (code === 'cancelled') return live.run.isPaused ? 'paused' : this.#isClosing ? 'interrupted' : 'stopped';
+    if (code === 'cancelled')
+      return live.run.isPaused ? 'paused' : this.#isClosing ? 'interrupted' : 'stopped';
     return code === 'device' ? 'interrupted' : 'failed';
   }
 
@@ -241,7 +242,11 @@ export class Training {
     this.#measuring?.abort();
     const stop = new AbortController();
     this.#measuring = stop;
-    const task = this.#task({ id: randomUUID(), plan, folder: resolve(places.runs, `.measure-${Date.now()}`) });
+    const task = this.#task({
+      id: randomUUID(),
+      plan,
+      folder: resolve(places.runs, `.measure-${Date.now()}`),
+    });
     const lease = await arbiter.take('check', stop.signal);
     try {
       const cost = await engine.measure(task, stop.signal);
@@ -291,7 +296,12 @@ export class Training {
     const checkpoint = (await this.#logOf(run)).checkpoints.find((one) => one.step === step);
     const path = checkpoint && resolve(run.folder, checkpoint.folder);
     if (!path || !existsSync(path)) {
-      throw new HdmError('bad-usage', name, `the checkpoint of step ${step} is not there any more`, 'Choose another');
+      throw new HdmError(
+        'bad-usage',
+        name,
+        `the checkpoint of step ${step} is not there any more`,
+        'Choose another',
+      );
     }
     const model = models.addFound(path, { name: `${name} · ${step}` });
     return { model, ...(model.kind === 'adapter' && modelId !== undefined && { modelId }) };
