@@ -3,7 +3,7 @@
  * text encoder, VAE and tokenizer inside, beside or elsewhere. Only headers and configs are read here.
  */
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HdmError } from '../errors.ts';
 import { toFloat32 } from '../graph/dtype.ts';
@@ -57,7 +57,17 @@ const contextRule = z.object({
   length: z.int().positive().max(MAX_CONTEXT),
 });
 
-const modelIndex = z.object({ context: contextRule.partial().nullish() });
+/** Our additions to model_index.json. */
+const modelIndex = z.object({
+  context: contextRule.partial().nullish(),
+  /** Parts that lie elsewhere; relative to the folder of the file. */
+  parts: z.object({ textEncoder: z.string(), vae: z.string(), tokenizer: z.string() }).partial().nullish(),
+});
+
+interface ModelIndex {
+  readonly context: Partial<ContextRule>;
+  readonly parts: Elsewhere;
+}
 
 const textEncoderConfig = z.discriminatedUnion('model_type', [qwen3Config, gemma3Config]);
 
@@ -67,38 +77,73 @@ const RELEASED_STATISTICS = {
   std: [10.036514488374861, 6.848430044716239, 7.213817552213277, 5.591315799887989],
 };
 
+/** Everything of a model but its transformer. */
+export type OtherParts = Pick<Checkpoint, 'textEncoder' | 'vae' | 'tokenizer'>;
+
 /** Opens the model at `path`, a file or a folder. Throws `bad-model` or `bad-file` with what is wrong. */
 export function openCheckpoint(path: string, elsewhere: Elsewhere = {}): Checkpoint {
-  const layout = layoutOf(path);
-  const whole = layout === 'diffusers folder' ? undefined : openTensors(path);
-  const home = layout === 'single file' ? dirname(path) : path;
-
-  const inFolder = (folder: string): TensorSet | undefined =>
-    existsSync(join(home, folder)) ? openTensors(join(home, folder)) : undefined;
-  const find = (part: Part, folder: string, other?: string): TensorSet | undefined => {
-    if (other !== undefined) return required(openTensors(other), other, part);
-    return partOf(whole, part) ?? partOf(inFolder(folder), part);
-  };
-
-  const transformer = required(whole ?? inFolder('transformer'), path, 'transformer');
-  const textEncoder = find('textEncoder', 'text_encoder', elsewhere.textEncoder);
-  const vae = find('vae', 'vae', elsewhere.vae);
-  const config = configOf(transformer, xutConfig, inferXutConfig);
-  const near = elsewhere.textEncoder ? [elsewhere.textEncoder, dirname(elsewhere.textEncoder)] : [];
-  const places = [...near, join(home, 'tokenizer'), home];
+  const place = placeOf(path);
+  const set = required(place.whole ?? setIn(place, 'transformer'), path, 'transformer');
+  const config = configOf(set, xutConfig, inferXutConfig);
   return {
     path,
-    layout,
-    transformer: { path: transformer.path, config, weights: transformer.tensors },
+    layout: place.layout,
+    transformer: { path: set.path, config, weights: set.tensors },
+    ...otherParts(place, elsewhere),
+    context: { padding: 'longest', length: config.ctx_size, ...place.index.context },
+  };
+}
+
+/** The other parts of the model at `path`, whether it has a transformer or not. Errors as `openCheckpoint`. */
+export function openOtherParts(path: string, elsewhere: Elsewhere = {}): OtherParts {
+  return otherParts(placeOf(path), elsewhere);
+}
+
+interface Place {
+  readonly layout: Checkpoint['layout'];
+  /** Everything in the file, or in the files of a folder that is no diffusers folder. */
+  readonly whole: TensorSet | undefined;
+  /** The folder of it all. */
+  readonly home: string;
+  readonly index: ModelIndex;
+}
+
+function placeOf(path: string): Place {
+  const layout = layoutOf(path);
+  const home = layout === 'single file' ? dirname(path) : path;
+  const whole = layout === 'diffusers folder' ? undefined : openTensors(path);
+  return { layout, whole, home, index: indexOf(home) };
+}
+
+function setIn({ home }: Place, folder: string): TensorSet | undefined {
+  return existsSync(join(home, folder)) ? openTensors(join(home, folder)) : undefined;
+}
+
+function otherParts(place: Place, elsewhere: Elsewhere): OtherParts {
+  const { whole, home, index } = place;
+  const others = { ...index.parts, ...defined(elsewhere) };
+  const find = (part: Part, folder: string, other?: string): TensorSet | undefined => {
+    if (other !== undefined) return required(openTensors(other), other, part);
+    return partOf(whole, part) ?? partOf(setIn(place, folder), part);
+  };
+  const textEncoder = find('textEncoder', 'text_encoder', others.textEncoder);
+  const vae = find('vae', 'vae', others.vae);
+  const near = others.textEncoder ? [others.textEncoder, dirname(others.textEncoder)] : [];
+  const places = [...near, join(home, 'tokenizer'), home];
+  return {
     textEncoder: textEncoder && {
       path: textEncoder.path,
       config: configOf<TextEncoderConfig>(textEncoder, textEncoderConfig, inferTextConfig),
       weights: textEncoder.tensors,
     },
     vae: vae && { path: vae.path, config: autoencoderOf(vae, whole), weights: vae.tensors },
-    tokenizer: elsewhere.tokenizer ? tokenizerAt(elsewhere.tokenizer) : places.find(holdsTokenizer),
-    context: contextOf(home, config),
+    tokenizer: others.tokenizer ? tokenizerAt(others.tokenizer) : places.find(holdsTokenizer),
   };
+}
+
+/** Without the fields that are undefined. */
+function defined({ textEncoder, vae, tokenizer }: Elsewhere): Elsewhere {
+  return { ...(textEncoder && { textEncoder }), ...(vae && { vae }), ...(tokenizer && { tokenizer }) };
 }
 
 /** The parts without which no picture can be made, in words. */
@@ -199,8 +244,17 @@ function holdsTokenizer(folder: string): boolean {
   return existsSync(join(folder, 'tokenizer.json'));
 }
 
-function contextOf(home: string, { ctx_size: length }: XutConfig): ContextRule {
+function indexOf(home: string): ModelIndex {
   const file = join(home, 'model_index.json');
-  const given = existsSync(file) ? readJson(file, modelIndex).context : undefined;
-  return { padding: given?.padding ?? 'longest', length: given?.length ?? length };
+  const { context, parts } = existsSync(file) ? readJson(file, modelIndex) : {};
+  const { padding, length } = context ?? {};
+  const { textEncoder, vae, tokenizer } = parts ?? {};
+  return {
+    context: { ...(padding && { padding }), ...(length && { length }) },
+    parts: {
+      ...(textEncoder && { textEncoder: resolve(home, textEncoder) }),
+      ...(vae && { vae: resolve(home, vae) }),
+      ...(tokenizer && { tokenizer: resolve(home, tokenizer) }),
+    },
+  };
 }

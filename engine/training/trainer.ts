@@ -18,8 +18,11 @@ import { variableName, variableOf, type Kind, type Shapes } from './variables.ts
 export interface TrainerOptions {
   /** First values of what is trained. */
   readonly values: ReadonlyMap<string, TensorData>;
-  /** Adds the loss of a batch to a graph; what is trained is read through `variableOf(graph, 'value', …)`. */
-  readonly objective: (graph: Graph) => Losses;
+  /**
+   * Adds the loss of a batch to a graph; what is trained is read through `variableOf(graph, kind, …)`: the values, or
+   * their running mean where only the loss is asked for.
+   */
+  readonly objective: (graph: Graph, kind: 'value' | 'average') => Losses;
   /** Weights that the objective reads and that stay as they are. */
   readonly frozen: WeightSources;
   readonly optimizer: OptimizerSettings;
@@ -138,7 +141,7 @@ export class Trainer {
     return true;
   }
 
-  /** The loss of a batch without a gradient, with the values in training or their running mean. */
+  /** The loss of a batch without a gradient, with the running mean of the values where there is one. */
   async losses(batch: Values): Promise<Float32Array> {
     const program = await this.#programs.loss();
     return toFloat32((await program.run(batch)).losses!);
@@ -215,7 +218,8 @@ class Programs {
   loss(): Promise<Program> {
     return this.#once('loss', () => {
       const graph = new Graph();
-      graph.output('losses', this.#options.objective(graph).losses);
+      const kind = this.#options.hasAverages ? 'average' : 'value';
+      graph.output('losses', this.#options.objective(graph, kind).losses);
       return graph;
     });
   }
@@ -237,7 +241,7 @@ class Programs {
 /** Loss and gradients of a batch; the gradients are assigned, or added to those that are there. */
 function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean): Graph {
   const graph = new Graph();
-  const { loss, losses } = options.objective(graph);
+  const { loss, losses } = options.objective(graph, 'value');
   const scaled = mul(loss, reshape(graph.input('lossScale', 'f32', []), loss.shape));
   const names = [...shapes.keys()];
   const values = names.map((name) => variableOf(graph, 'value', name, shapes.get(name)!));

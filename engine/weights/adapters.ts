@@ -36,6 +36,8 @@ export type Scaling = 'as-trained' | 'as-lycoris-merges';
 
 /** Numbers that an algorithm turns into the change of one weight. */
 interface Change {
+  /** The layer, as the adapter writes it. */
+  readonly layer: string;
   readonly algorithm: Algorithm;
   readonly tensors: ReadonlyMap<string, TensorData>;
   /** Applied before the user's strength. */
@@ -126,7 +128,17 @@ export function openAdapter(
   weights: ReadonlyMap<string, WeightSource>,
   scaling: Scaling = 'as-trained',
 ): Adapter {
-  const { targets, unused } = targetsIn(path, readTensors(openSafetensors(path)), weights);
+  return adapterFrom(path, readTensors(openSafetensors(path)), weights, scaling);
+}
+
+/** An adapter whose tensors are in memory already; `path` is for messages. Errors as `openAdapter`. */
+export function adapterFrom(
+  path: string,
+  tensors: ReadonlyMap<string, TensorData>,
+  weights: ReadonlyMap<string, unknown>,
+  scaling: Scaling = 'as-trained',
+): Adapter {
+  const { targets, unused } = targetsIn(path, tensors, weights);
   if (targets.length === 0) {
     const first = unused.length > 0 ? ` (the first is "${unused[0]!.slice(0, 100)}")` : '';
     const problem = `none of its ${unused.length} layers is in this model${first}`;
@@ -135,7 +147,7 @@ export function openAdapter(
   const changes = new Map<string, Change>();
   for (const { name, layer, algorithm, tensors } of targets) {
     requireNumbers(path, layer, tensors);
-    changes.set(name, { algorithm, tensors, scale: scaleOf(algorithm, tensors, scaling) });
+    changes.set(name, { layer, algorithm, tensors, scale: scaleOf(algorithm, tensors, scaling) });
   }
   const algorithms = new Set(targets.map(({ algorithm }) => algorithm.name));
   return { path, algorithms: [...algorithms], changes, unused };
@@ -184,7 +196,7 @@ interface Target<T> {
 function targetsIn<T>(
   path: string,
   adapter: ReadonlyMap<string, T>,
-  weights: ReadonlyMap<string, WeightSource>,
+  weights: ReadonlyMap<string, unknown>,
 ): { targets: Target<T>[]; unused: string[] } {
   const layers = new Map(
     [...weights.keys()].map((name) => [layerOf(name).replaceAll('.', '_'), layerOf(name)]),
@@ -206,24 +218,29 @@ function targetsIn<T>(
   return { targets, unused };
 }
 
+/** How a tensor of an adapter comes into a graph; `key` is its name in the file. */
+export type ReadAdapter = (graph: Graph, key: string, tensor: TensorData) => Tensor;
+
+const asConstant: ReadAdapter = (graph, _key, tensor) =>
+  graph.constant({ dtype: 'f32', shape: tensor.shape, data: toFloat32(tensor) });
+
 /**
- * The weight with all adapters added to it: W + strength · scale · change, computed in float32. Throws `bad-model`
- * when an adapter was made for a layer of another shape.
+ * The weight with all adapters added to it: W + strength · scale · change, computed in float32. An adapter in training
+ * reads variables. Throws `bad-model` when an adapter was made for a layer of another shape.
  */
 export function adaptWeight(
   name: string,
   weight: Tensor,
   adapters: readonly { readonly adapter: Adapter; readonly strength: number }[],
+  read: ReadAdapter = asConstant,
 ): Tensor {
   let adapted: Tensor | undefined;
   for (const { adapter, strength } of adapters) {
     const change = adapter.changes.get(name);
     if (!change || strength === 0) continue;
     const base: Tensor = adapted ?? cast(weight, 'f32');
-    const part: Parts = (suffix) => {
-      const tensor = change.tensors.get(suffix)!;
-      return weight.graph.constant({ dtype: 'f32', shape: tensor.shape, data: toFloat32(tensor) });
-    };
+    const part: Parts = (suffix) =>
+      read(weight.graph, `${change.layer}.${suffix}`, change.tensors.get(suffix)!);
     const made = changeOf(adapter.path, { ...change, name }, weight, part);
     adapted = add(base, mul(made, like(base, strength * change.scale)));
   }

@@ -28,6 +28,8 @@ export const WARNINGS = [
   'flat', // the validation loss has not moved
   'pictures', // pictures of the dataset could not be used
   'disk', // little space is left
+  'captions', // captions are longer than the context
+  'state', // a saved state was damaged, the one before it is used
 ] as const;
 
 const stepEvent = z.object({

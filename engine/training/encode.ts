@@ -1,0 +1,137 @@
+/** @file The frozen parts of a model at work in training: pictures to latents, captions to context, on the fly. */
+import type { ModelPart, TextEncoderConfig } from '../checkpoints/checkpoint.ts';
+import { f32, i64, toFloat32, type FloatDType, type TensorData } from '../graph/dtype.ts';
+import { encoder, imageInput, latentScale, type AutoencoderConfig } from '../models/autoencoder-kl.ts';
+import { textInputs } from '../models/causal-lm.ts';
+import { compilePart } from '../pipeline/compile.ts';
+import { hiddenStates } from '../pipeline/text-encoder.ts';
+import type { Runtime, Values, Variables } from '../runtime/runtime.ts';
+import { tokenizePrompt, type Tokenizer } from '../text/tokenizer.ts';
+import { Graph } from '../graph/graph.ts';
+import { graphWeights } from '../weights/weights.ts';
+import { CONTEXT } from './objective.ts';
+
+/** Pictures [B, 3, H, W]. */
+export interface PictureBatch {
+  readonly width: number;
+  readonly height: number;
+  readonly pixels: Float32Array;
+}
+
+export interface LatentEncoder {
+  /** Shape of the latents of a batch of pictures. */
+  shapeOf(batch: PictureBatch): number[];
+  /** Mean and log-variance, as the autoencoder has them. */
+  moments(batch: PictureBatch): Promise<{ mean: Float32Array; logvar: Float32Array }>;
+  /** Drawn latents in the units of the denoiser. */
+  encode(batch: PictureBatch, posterior: TensorData): Promise<TensorData>;
+  dispose(): Promise<void>;
+}
+
+/** Bytes of the widest planes of one run, of which about eight live at once. */
+const PIECE_BYTES = 2.75e9;
+const PLANES = 8;
+
+/** The encoder of an autoencoder, in pieces that fit into memory. */
+export async function openLatentEncoder(
+  runtime: Runtime,
+  part: ModelPart<AutoencoderConfig>,
+  precision: FloatDType,
+): Promise<LatentEncoder> {
+  const { config } = part;
+  const scale = latentScale(config);
+  const program = await compilePart(runtime, part, precision, (graph, weights) => {
+    const [mean, logvar] = encoder(config, weights, imageInput(graph, config));
+    graph.output('mean', mean);
+    graph.output('logvar', logvar);
+  });
+  const shapeOf = ({ width, height, pixels }: PictureBatch): number[] => [
+    pixels.length / (3 * width * height),
+    config.latent_channels,
+    height / scale,
+    width / scale,
+  ];
+  const moments = async (batch: PictureBatch): Promise<{ mean: Float32Array; logvar: Float32Array }> => {
+    const { width, height, pixels } = batch;
+    const [count, ...rest] = shapeOf(batch) as [number, number, number, number];
+    const latent = rest.reduce((product, side) => product * side, 1);
+    const result = { mean: new Float32Array(count * latent), logvar: new Float32Array(count * latent) };
+    const together = piecesOf(config, width * height);
+    for (let first = 0; first < count; first += together) {
+      const number = Math.min(together, count - first);
+      const part = pixels.subarray(first * 3 * width * height, (first + number) * 3 * width * height);
+      const { mean, logvar } = await program.run({ image: f32([number, 3, height, width], part) });
+      result.mean.set(toFloat32(mean!), first * latent);
+      result.logvar.set(toFloat32(logvar!), first * latent);
+    }
+    return result;
+  };
+  return {
+    shapeOf,
+    moments,
+    async encode(batch, posterior) {
+      const { mean, logvar } = await moments(batch);
+      const shape = shapeOf(batch);
+      const plane = shape[2]! * shape[3]!;
+      const noise = toFloat32(posterior);
+      const latents = mean.map((value, i) => {
+        const channel = Math.floor(i / plane) % config.latent_channels;
+        const drawn = value + Math.exp(logvar[i]! / 2) * noise[i]!;
+        return (drawn - (config.latents_mean?.[channel] ?? 0)) / (config.latents_std?.[channel] ?? 1);
+      });
+      return f32(shape, latents);
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+/** Pictures of so many pixels that are encoded together. */
+function piecesOf({ block_out_channels: widths }: AutoencoderConfig, pixels: number): number {
+  const widest = widths[1] ?? widths[0]!;
+  return Math.max(1, Math.floor(PIECE_BYTES / (PLANES * widest * pixels * Float32Array.BYTES_PER_ELEMENT)));
+}
+
+/** Ids and mask [B, length] of captions, filled up with padding that is context as well; what is longer is cut. */
+export function tokenizeBatch(
+  tokenizer: Tokenizer,
+  captions: readonly string[],
+  length: number,
+): { values: Values; cut: number } {
+  const rows = captions.map((caption) =>
+    tokenizePrompt(tokenizer, caption, { padding: 'max_length', length }),
+  );
+  const column = (key: 'ids' | 'mask'): TensorData =>
+    i64(
+      [rows.length, length],
+      rows.flatMap((row) => row[key].slice(0, length)),
+    );
+  return {
+    values: { ids: column('ids'), mask: column('mask') },
+    cut: rows.filter(({ count }) => count > length).length,
+  };
+}
+
+export interface ContextWriter {
+  /** Sets the variable `context` for these tokens; it stays on the device. */
+  write(tokens: Values): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** A frozen text encoder that writes the context where training reads it. */
+export async function openContextWriter(
+  runtime: Runtime,
+  { config, weights }: ModelPart<TextEncoderConfig>,
+  precision: FloatDType,
+  variables: Variables,
+): Promise<ContextWriter> {
+  const graph = new Graph();
+  const states = hiddenStates(config, graphWeights(graph, weights, precision), textInputs(graph), precision);
+  graph.assign(CONTEXT, states);
+  const program = await runtime.compile(graph, weights, variables);
+  return {
+    async write(tokens) {
+      await program.run(tokens);
+    },
+    dispose: () => program.dispose(),
+  };
+}

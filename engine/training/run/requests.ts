@@ -1,0 +1,26 @@
+/** @file What a person asks of a run; it is answered between two steps. */
+import type { RunRequest } from './events.ts';
+
+export class RunRequests {
+  #waiting: RunRequest[] = [];
+  #wake: (() => void) | undefined;
+
+  ask(request: RunRequest): void {
+    this.#waiting.push(request);
+    this.#wake?.();
+  }
+
+  /** The next request, if there is one. */
+  take(): RunRequest | undefined {
+    return this.#waiting.shift();
+  }
+
+  /** The next request, however long it takes. */
+  async next(): Promise<RunRequest> {
+    while (this.#waiting.length === 0) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    this.#wake = undefined;
+    return this.#waiting.shift()!;
+  }
+}

@@ -1,0 +1,116 @@
+/** @file One stage of a run made ready: its learner as the saved state says, its pictures, its held-out pictures. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FloatDType } from '../../graph/dtype.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { writeWordTokenizer } from '../../text/word-tokenizer.ts';
+import { plainCaption } from '../data/captions.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { openLoader, type Batch, type Loader } from '../data/loader.ts';
+import { openDenoiserLearner } from '../denoiser-learner.ts';
+import { openAutoencoderLearner, type Learner } from '../learner.ts';
+import { openStartingModel, type StartingModel } from '../parts.ts';
+import { stepsOf, type Recipe, type Stage } from '../recipe.ts';
+import { RUN_FILES } from './folder.ts';
+import { heldOutBatches, type SplitDataset } from './held-out.ts';
+import type { Position } from './state.ts';
+import { Watch } from './watch.ts';
+
+export interface Session {
+  readonly stage: Stage;
+  /** Updates of this stage. */
+  readonly steps: number;
+  /** Number of the first batch of this stage in the run. */
+  readonly firstBatch: number;
+  readonly model: StartingModel;
+  readonly learner: Learner;
+  readonly loader: Loader;
+  readonly heldOut: readonly Batch[];
+  readonly watch: Watch;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly runtime: Runtime;
+  readonly precision: FloatDType;
+  readonly recipe: Recipe;
+  readonly data: SplitDataset;
+  /** Of the run. */
+  readonly folder: string;
+  readonly position: Pick<Position, 'stage' | 'rank' | 'worldSize'>;
+}
+
+/** Of the seeds of a stage, so that it sees the pictures in another order than the one before. */
+const STAGE_SEED = 1_000_003;
+
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { recipe, data, position, folder } = options;
+  const stage = recipe.stages[position.stage]!;
+  const model = openModel(options);
+  const learner = await openLearner({ ...options, stage, model });
+  const seed = recipe.seed + position.stage * STAGE_SEED;
+  const view = { size: stage.size, batch: stage.batch, seed, grid: learner.grid };
+  try {
+    const heldOut = data.heldOut ? await heldOutBatches(data.heldOut, view) : [];
+    const { rank, worldSize } = position;
+    const { crop } = stage;
+    const loader = await openLoader(data.training, {
+      ...view,
+      crop,
+      captions: recipe.captions,
+      rank,
+      worldSize,
+    });
+    return {
+      stage,
+      steps: stepsOf(stage),
+      firstBatch: batchesBefore(recipe, position.stage),
+      model,
+      learner,
+      loader,
+      heldOut,
+      watch: new Watch(),
+      async close() {
+        await loader.close();
+        await learner.dispose();
+      },
+    };
+  } catch (error) {
+    await learner.dispose();
+    throw error;
+  }
+
+  function openModel({ data }: SessionOptions): StartingModel {
+    const { textEncoder, tokenizerPath } = recipe.model;
+    const [vae, tokenizer] = [
+      join(folder, RUN_FILES.parts, 'vae'),
+      join(folder, RUN_FILES.parts, 'tokenizer'),
+    ];
+    const makesWords = textEncoder !== undefined && tokenizerPath === undefined;
+    if (makesWords && !existsSync(join(tokenizer, 'tokenizer_config.json'))) {
+      writeWordTokenizer(tokenizer, captionsOf(data.training), textEncoder.vocab_size);
+    }
+    return openStartingModel(recipe, {
+      ...(existsSync(vae) && { vae }),
+      ...(makesWords && { tokenizer }),
+    });
+  }
+}
+
+type Opening = SessionOptions & { readonly stage: Stage; readonly model: StartingModel };
+
+function openLearner(options: Opening): Promise<Learner> {
+  return options.stage.trains === 'vae' ? openAutoencoderLearner(options) : openDenoiserLearner(options);
+}
+
+/** Of captions that are read for the words of a tokenizer. */
+const MOST_CAPTIONS = 4000;
+
+function* captionsOf(dataset: Dataset): Generator<string> {
+  const step = Math.max(1, Math.floor(dataset.length / MOST_CAPTIONS));
+  for (let index = 0; index < dataset.length; index += step) yield* dataset.captions(index).map(plainCaption);
+}
+
+function batchesBefore({ stages }: Recipe, stage: number): number {
+  return stages.slice(0, stage).reduce((sum, each) => sum + stepsOf(each) * each.accumulation, 0);
+}

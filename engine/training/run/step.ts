@@ -1,0 +1,62 @@
+/** @file One training step: batches in, one update, and what it was like. */
+import { drawsOf } from '../draws.ts';
+import { learningRateAt } from '../optimizer.ts';
+import type { Recipe } from '../recipe.ts';
+import type { Skipped } from '../data/loader.ts';
+import type { Session } from './session.ts';
+import type { Position } from './state.ts';
+
+export interface StepResult {
+  /** Mean over the batches of the update; NaN when it was no number. */
+  readonly loss: number;
+  readonly norm: number;
+  readonly isUpdated: boolean;
+  readonly learningRate: number;
+  readonly stepMs: number;
+  readonly waitedMs: number;
+  readonly images: number;
+  readonly skipped: readonly Skipped[];
+  /** Captions that were cut. */
+  readonly cut: number;
+}
+
+export async function trainStep(
+  { stage, steps, firstBatch, learner, loader }: Session,
+  { stageStep, rank }: Position,
+  { seed, average }: Recipe,
+): Promise<StepResult> {
+  const started = performance.now();
+  const waited = loader.waitedMs;
+  const skipped: Skipped[] = [];
+  let [loss, norm, cut] = [0, 0, 0];
+  for (let part = 0; part < stage.accumulation; part++) {
+    const number = stageStep * stage.accumulation + part;
+    const batch = await loader.batch(number);
+    const draws = drawsOf(seed, firstBatch + number, rank);
+    const encoded = await learner.encode(batch, draws);
+    const gradient = await learner.trainer.accumulate(learner.trainingValues(encoded, draws));
+    loss += gradient.loss / stage.accumulation;
+    norm = gradient.norm;
+    cut += encoded.cut;
+    skipped.push(...batch.skipped);
+  }
+  const learningRate = learningRateAt(stage.optimizer, stageStep, steps);
+  const rate = averageRate(average, learner.trainer.counters.updates);
+  const isUpdated = await learner.trainer.update(norm, learningRate, rate);
+  return {
+    loss,
+    norm,
+    isUpdated,
+    learningRate,
+    stepMs: performance.now() - started,
+    waitedMs: loader.waitedMs - waited,
+    images: stage.batch * stage.accumulation,
+    skipped,
+    cut,
+  };
+}
+
+/** How far the running mean moves: at first quickly, as it begins at values that were not learned. */
+function averageRate(decay: number | null, updates: number): number {
+  return 1 - Math.min(decay ?? 0, (1 + updates) / (10 + updates));
+}
