@@ -15,6 +15,7 @@ import type { RunRequest } from '../../engine/training/run/events.ts';
 import type { CheckResult, Progress } from '../contract.ts';
 import { watchHost } from './host-watch.ts';
 import { PeakMemory } from './memory.ts';
+import { measureCost } from './measure.ts';
 import { OpenModel } from './open-model.ts';
 import { Previews } from './previews.ts';
 import {
@@ -31,7 +32,7 @@ import {
   type TrainTask,
 } from './protocol.ts';
 import { selfCheck } from './self-check.ts';
-import { measureCost, Training } from './training.ts';
+import { Training } from './training.ts';
 
 /** What is told to the host without being asked. */
 export type Tell = Pick<HostOfEngineFunctions, 'progress' | 'status' | 'trained'>;
@@ -69,7 +70,7 @@ export class Tasks implements EngineFunctions {
 
   async train(task: TrainTask): Promise<Answer<TrainResult>> {
     const stop = this.#newStop(task.id);
-    const training = new Training(task, stop.signal, (events) => this.#tell.trained(task.id, events));
+    const training = new Training(task, stop.signal, (event) => this.#tell.trained(task.id, [event]));
     this.#training = training;
     try {
       return await answer(async () => training.run(await this.#roomFor(task)));
@@ -81,15 +82,15 @@ export class Tasks implements EngineFunctions {
   }
 
   ask(runId: string, request: RunRequest): void {
-    if (this.#training?.id === runId) this.#training.ask(request);
+    if (this.#training?.id === runId) this.#training.requests.ask(request);
   }
 
   async giveWay(runId: string): Promise<boolean> {
-    return this.#training?.id === runId && this.#training.gate.close();
+    return this.#training?.id === runId && this.#training.requests.gate.close();
   }
 
   goOn(runId: string): void {
-    if (this.#training?.id === runId) this.#training.gate.open();
+    if (this.#training?.id === runId) this.#training.requests.gate.open();
   }
 
   measure(task: TrainTask): Promise<Answer<MeasuredCost>> {

@@ -1,25 +1,27 @@
 /** @file A training run in the engine's process: the loop of the engine, with what the host wants of it. */
-import type { RunRequest, TrainingEvent } from '../../engine/training/run/events.ts';
-import { runTraining } from '../../engine/training/run/run.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { HdmError } from '../../engine/errors.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
-import { Gate } from './gate.ts';
-import type { MeasuredCost, TrainResult, TrainTask } from './protocol.ts';
+import type { TrainingEvent } from '../../engine/training/run/events.ts';
+import { isRun } from '../../engine/training/run/folder.ts';
+import { RunRequests } from '../../engine/training/run/requests.ts';
+import { trainRun } from '../../engine/training/run/run.ts';
+import type { TrainResult, TrainTask } from './protocol.ts';
 
 export class Training {
   readonly id: string;
-  readonly gate = new Gate();
+  readonly requests = new RunRequests();
   readonly #task: TrainTask;
   readonly #signal: AbortSignal;
-  readonly #tell: (events: readonly TrainingEvent[]) => void;
-  readonly #requests: RunRequest[] = [];
+  readonly #listen: (event: TrainingEvent) => void;
   readonly #ended = Promise.withResolvers<void>();
 
-  constructor(task: TrainTask, signal: AbortSignal, tell: (events: readonly TrainingEvent[]) => void) {
+  constructor(task: TrainTask, signal: AbortSignal, listen: (event: TrainingEvent) => void) {
     this.id = task.id;
     this.#task = task;
     this.#signal = signal;
-    this.#tell = tell;
-    signal.addEventListener('abort', () => this.gate.open(), { once: true });
+    this.#listen = listen;
+    signal.addEventListener('abort', () => this.#leave(), { once: true });
   }
 
   /** Fulfilled when the run is over, however. */
@@ -27,41 +29,28 @@ export class Training {
     return this.#ended.promise;
   }
 
-  ask(request: RunRequest): void {
-    this.#requests.push(request);
-  }
-
+  /** Goes on where there is a run in the folder. Throws as `trainRun`, and `cancelled` after the signal. */
   async run(runtime: Runtime): Promise<TrainResult> {
     const { recipe, source, folder } = this.#task;
+    const beginning = isRun(folder) ? { isResumed: true } : { recipe, data: source };
     try {
-      const reason = await runTraining(
-        { recipe, source, folder, runtime },
-        {
-          signal: this.#signal,
-          requests: { take: () => this.#requests.shift() },
-          onEvent: (event) => this.#tell([event]),
-          betweenSteps: () => this.gate.pass(),
-        },
-      );
+      this.#throwIfCancelled();
+      const options = { folder, ...beginning, appVersion: packageJson.version };
+      const { reason } = await trainRun(runtime, options, this.requests, this.#listen);
+      if (reason === 'stopped') this.#throwIfCancelled();
       return { reason };
     } finally {
-      this.gate.open();
+      this.requests.gate.open();
       this.#ended.resolve();
     }
   }
-}
 
-export async function measureCost(
-  task: TrainTask,
-  runtime: Runtime,
-  signal: AbortSignal,
-): Promise<MeasuredCost> {
-  await new Promise((resolve) => setTimeout(resolve, 1500));
-  signal.throwIfAborted();
-  return {
-    device: runtime.device,
-    secondsPerStep: { low: 0.04, high: 0.06 },
-    memoryBytes: 2.1e9,
-    diskBytes: task.recipe.stages.length * 5e8,
-  };
+  #leave(): void {
+    this.requests.ask('leave');
+    this.requests.gate.open();
+  }
+
+  #throwIfCancelled(): void {
+    if (this.#signal.aborted) throw new HdmError('cancelled', 'training', 'it was stopped');
+  }
 }

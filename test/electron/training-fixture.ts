@@ -80,7 +80,7 @@ export class FakeTrainer implements TrainingEngine {
   }
 
   async measure(): Promise<MeasuredCost> {
-    return { device: 'cpu', secondsPerStep: { low: 1, high: 2 }, memoryBytes: 1, diskBytes: 2 };
+    return { device: 'cpu', stages: [{ low: 1, high: 2 }], memoryBytes: 1, diskBytes: 2 };
   }
 
   tell(...events: (Happening & { at?: number })[]): void {

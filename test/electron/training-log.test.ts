@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Columns, MOST_ROWS } from '../../electron/host/training/columns.ts';
 import { Pace } from '../../electron/host/training/pace.ts';
-import { Gate } from '../../electron/engine/gate.ts';
+import { Gate } from '../../engine/training/run/gate.ts';
 import type { StepEvent } from '../../engine/training/run/events.ts';
 import { stepOf } from './training-fixture.ts';
 

@@ -53,16 +53,15 @@ export class LiveRun {
     }
   }
 
-  ask(request: RunRequest): void {
+  /** Done between two steps; whatever needs the device waits for it. */
+  async ask(request: RunRequest): Promise<void> {
+    if (request === 'stop' && !this.hasBegun) return this.end();
+    const isWaking = this.#isPaused && request !== 'pause';
+    if (isWaking) {
+      this.#isPaused = false;
+      await this.#take();
+    }
     this.#options.engine.ask(this.id, request);
-  }
-
-  /** After a pause. */
-  async goOn(): Promise<void> {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    await this.#take();
-    this.ask('continue');
   }
 
   /** Lets it save and end. */

@@ -124,7 +124,7 @@ export class Training {
   async #resume(id: string): Promise<Record<string, never>> {
     const live = this.#live;
     if (live?.run.id === id) {
-      await live.run.goOn();
+      if (live.run.isPaused) await live.run.ask('continue');
       return DONE;
     }
     await this.#makeRoom();
@@ -232,8 +232,7 @@ export class Training {
       this.#announce();
       return DONE;
     }
-    if (request === 'stop' && (live.run.isPaused || !live.run.hasBegun)) live.run.end();
-    else live.run.ask(request);
+    void live.run.ask(request).catch(() => {}); // it ended meanwhile
     return DONE;
   }
 

@@ -1,11 +1,16 @@
 /** @file What a run costs beside time. */
-import type { Settings, TrainingCost } from '../../../electron/contract.ts';
+import type { Settings, TrainingCost, TrainingSettings } from '../../../electron/contract.ts';
 
 type Electricity = NonNullable<Settings['electricity']>;
 
-/** Seconds of the whole run, from those of a step. */
-export function secondsOf({ secondsPerStep: { low, high } }: TrainingCost, steps: number) {
-  return { low: low * steps, high: high * steps };
+/** Seconds of the whole run, from those of the steps of each stage. */
+export function secondsOf(
+  { stages }: TrainingCost,
+  settings: TrainingSettings,
+): { low: number; high: number } {
+  const sum = (end: 'low' | 'high'): number =>
+    settings.stages.reduce((total, { steps }, i) => total + steps * (stages[i]?.[end] ?? 0), 0);
+  return { low: sum('low'), high: sum('high') };
 }
 
 /** Kilowatt-hours, and their price, of so many seconds. */

@@ -140,10 +140,6 @@ export class NewRun {
     if (stages) this.change({ stages });
   }
 
-  get totalSteps(): number {
-    return this.#settings?.stages.reduce((sum, { steps }) => sum + steps, 0) ?? 0;
-  }
-
   // ---- What it costs, and the start ----
 
   /** Undefined while something is missing. */
@@ -200,21 +196,13 @@ export class NewRun {
     }
   }
 
-  /** What a step costs does not depend on its name, on how many there are, or on what is watched. */
+  /** What a step costs does not depend on how many there are. */
   get #costKey(): string {
     const { plan } = this;
     if (!plan) return '';
-    const { recipeId, modelId, settings } = plan;
+    const { recipeId, modelId, settings, source } = plan;
     const stages = settings.stages.map(({ batch, size }) => [batch, size]);
-    const { device } = this.#studio.settings;
-    return JSON.stringify([
-      recipeId,
-      modelId,
-      stages,
-      settings.rank,
-      settings.factor,
-      settings.saveEvery,
-      device,
-    ]);
+    const { device, precision } = this.#studio.settings;
+    return JSON.stringify([recipeId, modelId, source, { ...settings, stages }, device, precision]);
   }
 }
