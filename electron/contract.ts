@@ -330,7 +330,7 @@ const trainingPlan = z.object({
 /** Measured by some real steps on the device, which are thrown away. */
 const trainingCost = z.object({
   device: z.string(),
-  /** Seconds of a step of each stage; `high` with its part of saving, validating and samples. */
+  /** Seconds of a step of each stage; `high` with its part of the validations. */
   stages: z.array(z.object({ low: seconds, high: seconds })),
   memoryBytes: bytes,
   /** Of the whole run at most: checkpoints, state, samples. */

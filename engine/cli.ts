@@ -8,9 +8,18 @@ import { devicesCommand } from './cli/devices.ts';
 import { inspectCommand } from './cli/inspect.ts';
 import { EXIT, reportError } from './cli/output.ts';
 import { sampleCommand } from './cli/sample.ts';
+import { trainCommand } from './cli/train.ts';
 import { HdmError } from './errors.ts';
 
-const COMMANDS = [sampleCommand, checkCommand, inspectCommand, devicesCommand, benchCommand, datasetCommand];
+const COMMANDS = [
+  sampleCommand,
+  trainCommand,
+  datasetCommand,
+  checkCommand,
+  inspectCommand,
+  devicesCommand,
+  benchCommand,
+];
 
 /**
  * Runs one command, `more` being those of other parts of the program. Resolves to the exit code: 0 done, 1 failed,

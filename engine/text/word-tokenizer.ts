@@ -50,7 +50,7 @@ export function writeWordTokenizer(folder: string, texts: Iterable<string>, size
 
 function vocabularyOf(words: ReadonlyMap<string, number>, size: number): string[] {
   const characters = [...new Set([...words.keys()].flatMap((word) => [...word]))].sort();
-  const pieces = [PADDING!, UNKNOWN!, ...characters, ...characters.map((character) => INSIDE + character)];
+  const pieces = [PADDING, UNKNOWN, ...characters, ...characters.map((character) => INSIDE + character)];
   if (pieces.length > size) {
     const problem = `the texts have ${characters.length} characters, which need ${pieces.length} tokens of ${size}`;
     throw new HdmError('bad-usage', 'tokenizer', problem, 'Give the text encoder a larger vocab_size');

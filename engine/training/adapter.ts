@@ -23,15 +23,15 @@ const uniform: Fill = (shape, seed, stream) => {
   const bound = fanIn(shape) ** -0.5;
   return uniforms(seed, stream, count(shape)).map((value) => (2 * value - 1) * bound);
 };
-const normal =
-  (spread: number): Fill =>
-  (shape, seed, stream) =>
-    normals(seed, stream, count(shape)).map((value) => value * spread);
+
+function normal(spread: number): Fill {
+  return (shape, seed, stream) => normals(seed, stream, count(shape)).map((value) => value * spread);
+}
 
 /** Parts of a linear layer or convolution with a weight of this shape. */
 const KINDS: Record<AdapterKind, (shape: readonly number[], settings: Settings) => Part[]> = {
   lora: ([outputs, ...inputs], { rank }) => [
-    ['lora_down.weight', [rank, ...(inputs as number[])], uniform],
+    ['lora_down.weight', [rank, ...inputs], uniform],
     ['lora_up.weight', [outputs!, rank, ...inputs.slice(1).map(() => 1)], zero],
   ],
   loha: (shape, { rank }) => [

@@ -38,8 +38,18 @@ const rotary: Fill = (shape) => {
   });
 };
 
+/** Log-variance of a new autoencoder: little noise, so that pictures come through from the first step on. */
+const FIRST_LOGVAR = -6;
+
+/** What gives means and log-variances: the rows of the second half say the same for every picture. */
+const posterior: Fill = (shape, random) => {
+  const [values, half] = [uniform(shape, random), count(shape) / 2];
+  return values.fill(shape.length > 1 ? 0 : FIRST_LOGVAR, half);
+};
+
 const NETWORK_RULES: readonly Rule[] = [
   [/\brope\.freqs$/, rotary],
+  [/^quant_conv\./, posterior],
   [/\bshared_adaln_\w+\.3\.|\badaln\.|\bout_patch\.proj\./, zero],
   [/\bshared_adaln_\w+\.0\.weight$|norm\w*\.(in_)?weight$|_norm\.weight$/, one],
   [/norm\w*\.bias$|\bshared_adaln_\w+\.0\.bias$/, zero],

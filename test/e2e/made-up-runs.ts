@@ -23,12 +23,15 @@ export async function addMadeUpRuns({ database, places }: Prepared): Promise<voi
     mkdirSync(join(folder, 'samples'), { recursive: true });
     const steps = index === 0 ? 1200 : 2000;
     const events = [...eventsOf(steps, index)];
-    for (const event of events) if (event.kind === 'sample') await writeSample(join(folder, event.file), event.step);
+    for (const event of events)
+      if (event.kind === 'sample') await writeSample(join(folder, event.file), event.step);
     writeFileSync(join(folder, 'log.jsonl'), `${events.map((event) => JSON.stringify(event)).join('\n')}\n`);
     const row = [`made-up-run-${index}`, JSON.stringify(planOf(name)), 'lokr', folder, states[index]!];
     const progress = JSON.stringify(progressOf(steps, index === 0));
     database
-      .prepare('INSERT INTO runs (id, plan, method, folder, state, progress, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .prepare(
+        'INSERT INTO runs (id, plan, method, folder, state, progress, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      )
       .run(...row, progress, FIRST_MOMENT - index * 1000);
   }
 }
@@ -41,7 +44,13 @@ function planOf(name: string): TrainingPlan {
 
 function* eventsOf(steps: number, seed: number): Generator<TrainingEvent> {
   let at = FIRST_MOMENT;
-  const start = { device: 'webgpu', precision: 'f16', isResumed: false, totalSteps: 2000, parameters: 1_843_200 };
+  const start = {
+    device: 'webgpu',
+    precision: 'f16',
+    isResumed: false,
+    totalSteps: 2000,
+    parameters: 1_843_200,
+  };
   yield { kind: 'started', step: 0, at, ...start };
   yield { kind: 'rehearsed', step: 0, at: at + 900, tensors: 412, ms: 2300 };
   for (let step = 1; step <= steps; step++) {
@@ -66,7 +75,15 @@ function* eventsOf(steps: number, seed: number): Generator<TrainingEvent> {
     }
     if (step % 400 !== 0) continue;
     const folder = `checkpoints/step-${step}`;
-    yield { kind: 'checkpoint', at, step, folder, change: 3.2 / (step / 400), sizeBytes: 7_400_000, isBest: true };
+    yield {
+      kind: 'checkpoint',
+      at,
+      step,
+      folder,
+      change: 3.2 / (step / 400),
+      sizeBytes: 7_400_000,
+      isBest: true,
+    };
   }
 }
 
@@ -76,7 +93,14 @@ function progressOf(step: number, isInterrupted: boolean) {
     savedAt: FIRST_MOMENT + (i + 1) * 400 * STEP_MS,
   }));
   return {
-    ...{ step, device: 'webgpu', precision: 'f16', parameters: 1_843_200, loss: 0.2841, validationLoss: 0.2794 },
+    ...{
+      step,
+      device: 'webgpu',
+      precision: 'f16',
+      parameters: 1_843_200,
+      loss: 0.2841,
+      validationLoss: 0.2794,
+    },
     ...{ imagesPerSecond: 9.6, memoryBytes: 5.1e9, rehearsed: { tensors: 412, seconds: 2.3 }, checkpoints },
     warnings: isInterrupted ? [{ warning: 'overflow', step: 317, detail: '1 update was skipped' }] : [],
   };
@@ -94,5 +118,7 @@ function wave(x: number): number {
 
 async function writeSample(file: string, number: number): Promise<void> {
   const view = { width: SIDE, height: SIDE, left: 0, top: 0, partWidth: SIDE, partHeight: SIDE };
-  await fromPixels(await readPicture({ kind: 'toy', seed: 5, number }, view)).webp().toFile(file);
+  await fromPixels(await readPicture({ kind: 'toy', seed: 5, number }, view))
+    .webp()
+    .toFile(file);
 }

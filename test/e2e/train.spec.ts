@@ -13,7 +13,9 @@ test('a toy run is watched, paused, resumed after a restart, and its checkpoint 
   await start(app, 400);
   await expect(app.page.getByText(en.train.rehearsed, { exact: true })).toBeVisible();
   await reached(app, 10);
-  await expect(app.page.getByRole('figure', { name: en.train.chart.loss, exact: true })).toContainText(/\d\.\d/);
+  await expect(app.page.getByRole('figure', { name: en.train.chart.loss, exact: true })).toContainText(
+    /\d\.\d/,
+  );
 
   await button(app.page, en.train.pause).click();
   await expect(app.page.getByText(en.train.standing.paused)).toBeVisible();
@@ -76,7 +78,10 @@ async function reached(app: App, step: number): Promise<void> {
 /** As the head of the run says. */
 async function shownStep(page: Page): Promise<number> {
   const [start = '', end = ''] = en.train.stepOf.split(/\{\{step\}\}|\{\{steps\}\}/);
-  const text = await page.getByText(new RegExp(`^\\s*${start}[\\d,]+${end}`)).first().textContent();
+  const text = await page
+    .getByText(new RegExp(`^\\s*${start}[\\d,]+${end}`))
+    .first()
+    .textContent();
   return Number(/[\d,]+/.exec(text ?? '')?.[0].replaceAll(',', '') ?? 0);
 }
 

@@ -16,6 +16,7 @@ export interface Curve {
 const SYNC = 'train';
 const MOST_SPACE = 60;
 const FAINT = '55';
+const LOG_MARGIN = 1.12;
 
 /** One column of x for all curves. */
 export function alignedData(curves: readonly Curve[]): uPlot.AlignedData {
@@ -45,9 +46,9 @@ export function chartOptions(curves: readonly Curve[], look: ChartLook): uPlot.O
     width: look.width,
     height: look.height,
     legend: { show: false }, // ours tells the values as text
-    padding: [8, 12, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { sync: { key: SYNC }, y: false, points: { size: 7 }, drag: { x: true, y: false } },
-    scales: { x: { time: false }, y: look.isLog ? { distr: 3 } : {} },
+    scales: { x: { time: false }, y: look.isLog ? { distr: 3, range: logRange } : {} },
     axes: [
       { ...axis, size: 30, space: MOST_SPACE, values: (_, values) => values.map((v) => formatNumber(v, 0)) },
       {
@@ -59,6 +60,12 @@ export function chartOptions(curves: readonly Curve[], look: ChartLook): uPlot.O
     series: [{}, ...curves.map((curve) => seriesOf(curve, color(`--curve-${curve.color}`)))],
     hooks: { setCursor: [(plot) => look.onCursor(plot.cursor.idx ?? null)] },
   };
+}
+
+/** Close around the values: whole powers of ten would leave most of a chart empty. */
+function logRange(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null || min <= 0) return [0.1, 1];
+  return [min / LOG_MARGIN, max * LOG_MARGIN];
 }
 
 function seriesOf({ label, look = 'line' }: Curve, stroke: string): uPlot.Series {

@@ -50,6 +50,25 @@ export function lossCurves(
   ];
 }
 
+/** A measured value and, where it jumps from step to step, the line through it. */
+export function measuredCurves(
+  label: string,
+  { step }: RunHistory['steps'],
+  values: readonly (number | null)[],
+  color: Curve['color'],
+): Curve[] {
+  const known = values.map((value, i) => [step[i]!, value] as const).filter((point) => point[1] !== null);
+  const x = known.map(([at]) => at);
+  const line = smoothed(
+    known.map(([, value]) => value!),
+    REACH.little,
+  );
+  return [
+    { label: t('train.chart.raw'), x: step, y: values, color, look: 'faint' },
+    { label, x, y: line, color },
+  ];
+}
+
 /** The validation loss by bands of t: near 0 the picture is almost whole, near 1 almost noise. */
 export function bandCurves({ validations }: RunHistory): Curve[] {
   const bands = validations.at(-1)?.bands ?? [];

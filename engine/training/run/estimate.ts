@@ -1,0 +1,143 @@
+/**
+ * @file What a run will take, from steps that were really done: of every stage two, of which the second counts. Nothing
+ * is kept of them.
+ */
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HdmError } from '../../errors.ts';
+import type { FloatDType } from '../../graph/dtype.ts';
+import { count } from '../../graph/shape.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { openDataset, type DatasetSource } from '../data/dataset.ts';
+import type { Recipe } from '../recipe.ts';
+import { writeCheckpoint } from './checkpoint.ts';
+import { splitDataset } from './held-out.ts';
+import { storeLatentStatistics } from './latent-statistics.ts';
+import { openSession, type Session } from './session.ts';
+import { trainStep } from './step.ts';
+import { validate } from './validation.ts';
+
+export interface StageEstimate {
+  readonly stage: number;
+  readonly size: number;
+  readonly steps: number;
+  readonly stepMs: number;
+  readonly validationMs: number;
+  readonly imagesPerSecond: number;
+  readonly totalMs: number;
+  readonly parameters: number;
+  readonly stateBytes: number;
+  readonly checkpointBytes: number;
+}
+
+export interface RunEstimate {
+  readonly device: string;
+  readonly precision: FloatDType;
+  readonly stages: readonly StageEstimate[];
+  readonly totalMs: number;
+  /** Largest memory of this process while it was measured; a GPU's own is not seen from here. */
+  readonly peakMemoryBytes: number;
+  readonly diskBytes: number;
+}
+
+const STATES = 3; // two generations, and the one being written
+const MEASURED = 2;
+
+/** Measures every stage. Errors as `trainRun`, found before any time was spent; `cancelled` after the signal. */
+export async function estimateRun(
+  runtime: Runtime,
+  recipe: Recipe,
+  data: DatasetSource,
+  note: (text: string) => void,
+  signal?: AbortSignal,
+): Promise<RunEstimate> {
+  const precision = recipe.precision === 'auto' ? runtime.precision : recipe.precision;
+  const split = splitDataset(await openDataset(data), recipe.validation.pictures, recipe.seed);
+  const folder = mkdtempSync(join(tmpdir(), 'hdm-train-'));
+  try {
+    const stages: StageEstimate[] = [];
+    for (const stage of recipe.stages.keys()) {
+      note(`measuring stage ${stage + 1} of ${recipe.stages.length}`);
+      const position = { stage, rank: 0, worldSize: 1 };
+      const session = await openSession({ runtime, precision, recipe, data: split, folder, position });
+      try {
+        stages.push(await measure(session, recipe, stage, signal));
+        if (session.stage.trains === 'vae') await keepVae(runtime, precision, folder, recipe, session);
+      } finally {
+        await session.close();
+      }
+    }
+    const largest = (key: 'stateBytes' | 'checkpointBytes'): number =>
+      Math.max(...stages.map((each) => each[key]));
+    const kept = recipe.saving.keepLast + 1 + (recipe.saving.keepBest ? 1 : 0);
+    return {
+      device: runtime.device,
+      precision,
+      stages,
+      totalMs: stages.reduce((sum, { totalMs }) => sum + totalMs, 0),
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      diskBytes: STATES * largest('stateBytes') + kept * largest('checkpointBytes'),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The next stages need an autoencoder, be it a bad one. */
+async function keepVae(
+  runtime: Runtime,
+  precision: FloatDType,
+  folder: string,
+  recipe: Recipe,
+  { stage, model, learner, loader }: Session,
+): Promise<void> {
+  await writeCheckpoint(join(folder, 'parts'), { recipe, stage, model, learner, step: 0 }, (unfinished) =>
+    storeLatentStatistics(runtime, precision, unfinished, loader),
+  );
+}
+
+async function measure(
+  session: Session,
+  recipe: Recipe,
+  stage: number,
+  signal: AbortSignal | undefined,
+): Promise<StageEstimate> {
+  const { steps, learner, heldOut } = session;
+  let stepMs = 0;
+  for (let stageStep = 0; stageStep < MEASURED; stageStep++) {
+    if (signal?.aborted) throw new HdmError('cancelled', 'training', 'the measurement was stopped');
+    const position = { stage, stageStep, step: stageStep, seen: 0, rank: 0, worldSize: 1 };
+    ({ stepMs } = await trainStep(session, position, recipe));
+  }
+  const validationMs =
+    heldOut.length === 0 ? 0 : await timed(() => validate(learner, heldOut, recipe.validation.times));
+  const parameters = [...learner.trainer.shapes.values()].reduce((sum, shape) => sum + count(shape), 0);
+  const { batch, accumulation, size } = session.stage;
+  return {
+    stage,
+    size,
+    steps,
+    stepMs,
+    validationMs,
+    imagesPerSecond: (batch * accumulation * 1000) / stepMs,
+    totalMs: steps * stepMs + Math.floor(steps / recipe.validation.everySteps) * validationMs,
+    parameters,
+    stateBytes: parameters * learner.trainer.remembered.length * Float32Array.BYTES_PER_ELEMENT,
+    checkpointBytes: parameters * Uint16Array.BYTES_PER_ELEMENT,
+  };
+}
+
+/** The second time counts: the first one compiles. */
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  await work();
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}
+
+/** Bytes that are free where a run would lie. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
