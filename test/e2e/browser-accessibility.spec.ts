@@ -22,7 +22,7 @@ test.describe('without anything', () => {
   test.use({ appOptions: { model: 'none' } });
 
   test('empty screens have no serious fault', async ({ app }) => {
-    for (const screen of ['create', 'compare', 'library', 'models', 'settings'] as const) {
+    for (const screen of ['create', 'compare', 'library', 'models', 'train', 'settings'] as const) {
       await goTo(app.page, screen);
       await expectNoFaults(app.page, screen);
     }
@@ -199,7 +199,7 @@ test.describe('with pictures', () => {
       await goToAddress(page, 'settings');
       await page.locator('select').first().selectOption(language);
       await expect(page.locator('html')).toHaveAttribute('lang', new RegExp(`^${language}`));
-      for (const screen of ['settings', 'create', 'library']) {
+      for (const screen of ['settings', 'create', 'library', 'train']) {
         await goToAddress(page, screen);
         await expectNoFaults(page, `${screen} ${language}`);
       }

@@ -14,7 +14,12 @@ export interface Curve {
 
 /** Charts of one run move their cursors together. */
 const SYNC = 'train';
-const MOST_SPACE = 60;
+/** Pixels between two numbers of the lower axis. */
+const LEAST_SPACE = 60;
+/** Distances between them: there are no halves of a step. */
+const WHOLE_STEPS = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((power) =>
+  [1, 2, 5].map((digit) => digit * 10 ** power),
+);
 const FAINT = '55';
 const LOG_MARGIN = 1.12;
 
@@ -50,7 +55,13 @@ export function chartOptions(curves: readonly Curve[], look: ChartLook): uPlot.O
     cursor: { sync: { key: SYNC }, y: false, points: { size: 7 }, drag: { x: true, y: false } },
     scales: { x: { time: false }, y: look.isLog ? { distr: 3, range: logRange } : {} },
     axes: [
-      { ...axis, size: 30, space: MOST_SPACE, values: (_, values) => values.map((v) => formatNumber(v, 0)) },
+      {
+        ...axis,
+        size: 30,
+        space: LEAST_SPACE,
+        incrs: WHOLE_STEPS,
+        values: (_, values) => values.map((v) => formatNumber(v, 0)),
+      },
       {
         ...axis,
         size: 58,
