@@ -7,6 +7,7 @@ import { TestHub } from '../electron/downloads-server.ts';
 import { expect, test } from './app.ts';
 import { readPictures } from './data.ts';
 import { addMadeUpPictures } from './made-up.ts';
+import { addMadeUpRuns } from './made-up-runs.ts';
 import { dropFile, fill, generate, goTo, picturesOf, promptOf, startLong, stepOf } from './steps.ts';
 
 test.describe('the first start', () => {
@@ -204,6 +205,31 @@ test.describe('with pictures', () => {
         await expectNoFaults(page, `${screen} ${language}`);
       }
     }
+  });
+});
+
+test.describe('with training runs', () => {
+  test.use({ appOptions: { prepare: (prepared) => addMadeUpRuns(prepared) } });
+
+  test('Train has no serious fault', async ({ app }) => {
+    const { page } = app;
+    await goTo(page, 'train');
+    const samples = page.getByRole('region', { name: en.train.samples });
+    await expect(samples.locator('img').first()).toBeVisible();
+    await page.getByLabel(en.train.chart.beside).selectOption({ index: 1 });
+    await expectNoFaults(page, 'monitor');
+    await samples.getByRole('button').last().click();
+    await page.getByLabel(en.train.compareStep).selectOption({ index: 1 });
+    await expect(page.getByRole('slider', { name: en.compare.line })).toBeVisible();
+    await expectNoFaults(page, 'sample');
+    await page.keyboard.press('Escape');
+
+    await page.getByRole('button', { name: en.train.new }).click();
+    await page.getByRole('button', { name: en.train.lookThrough }).click();
+    await expect(page.getByRole('dialog').locator('img').first()).toBeVisible();
+    await expectNoFaults(page, 'dataset');
+    await page.keyboard.press('Escape');
+    await expectNoFaults(page, 'new run');
   });
 });
 

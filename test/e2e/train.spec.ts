@@ -71,8 +71,9 @@ async function start({ page }: App, steps: number): Promise<void> {
   await expect(button(page, en.train.start)).toBeEnabled();
   await page.getByLabel(en.train.name, { exact: true }).fill(NAME);
   const fields = numberOf(page, en.train.setting.steps);
-  await fields.first().fill('4'); // the VAE
+  await fields.first().fill('2'); // the VAE
   await fields.last().fill(String(steps));
+  for (const batch of await numberOf(page, en.train.setting.batch).all()) await batch.fill('1');
   await button(page, en.train.start).click();
   await expect(page.getByRole('region', { name: NAME })).toBeVisible();
 }
