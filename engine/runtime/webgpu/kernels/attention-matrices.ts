@@ -85,26 +85,42 @@ export function attentionShapes(
   { workgroupBytes, workgroupThreads }: Features,
 ): readonly AttentionShape[] {
   const streams = kind === 'forward' ? 1 : 2;
-  return SHAPES[kind].filter(
+  return SHAPES[kind][p.width as 64 | 128].filter(
     (shape) =>
       // A lane's weights must be whole rows of matrices.
       (shape.step * shape.rows) / 32 >= SIDE &&
-      layoutOf(p, shape, streams).bytes + shape.step * 8 + 16 <= workgroupBytes && shape.subgroups * 32 <= workgroupThreads,
+      layoutOf(p, shape, streams).bytes + shape.step * 8 + 16 <= workgroupBytes &&
+      shape.subgroups * 32 <= workgroupThreads,
   );
 }
 
-const SHAPES: Readonly<Record<'forward' | 'backward', readonly AttentionShape[]>> = {
-  forward: [
-    { rows: 32, subgroups: 4, step: 32, ahead: true },
-    { rows: 16, subgroups: 4, step: 64, ahead: true },
-    { rows: 16, subgroups: 4, step: 32, ahead: true },
-    { rows: 16, subgroups: 2, step: 32, ahead: false },
-  ],
-  backward: [
-    { rows: 16, subgroups: 4, step: 32, ahead: true },
-    { rows: 16, subgroups: 4, step: 32, ahead: false },
-    { rows: 16, subgroups: 2, step: 32, ahead: false },
-  ],
+/** Small steps: many workgroups in flight hide the waits at barriers better than long steps do. */
+const SHAPES: Readonly<
+  Record<'forward' | 'backward', Readonly<Record<64 | 128, readonly AttentionShape[]>>>
+> = {
+  forward: {
+    64: [
+      { rows: 32, subgroups: 4, step: 16, ahead: true },
+      { rows: 16, subgroups: 4, step: 32, ahead: true },
+      { rows: 16, subgroups: 2, step: 32, ahead: false },
+    ],
+    128: [
+      { rows: 16, subgroups: 8, step: 32, ahead: true },
+      { rows: 32, subgroups: 4, step: 16, ahead: true },
+      { rows: 16, subgroups: 2, step: 32, ahead: false },
+    ],
+  },
+  backward: {
+    64: [
+      { rows: 32, subgroups: 2, step: 16, ahead: true },
+      { rows: 16, subgroups: 4, step: 32, ahead: true },
+      { rows: 16, subgroups: 2, step: 32, ahead: false },
+    ],
+    128: [
+      { rows: 16, subgroups: 4, step: 32, ahead: false },
+      { rows: 16, subgroups: 2, step: 32, ahead: false },
+    ],
+  },
 };
 
 /** Places in workgroup memory, in groups. */
@@ -410,7 +426,9 @@ function putStep(p: AttentionProblem, shape: AttentionShape, name: string, index
   const { strip, tokenStride } = layoutOf(p, shape, 1);
   return lines(copiesOf(p, shape), (i) => {
     const place = `(thread + ${i * shape.subgroups * 32}u)`;
-    return `    memory[${index * strip}u + ${place} / ${groups}u * ${tokenStride}u + ${place} % ${groups}u] = ${name}_next_${i};`;
+    const statement = `memory[${index * strip}u + ${place} / ${groups}u * ${tokenStride}u + ${place} % ${groups}u] = ${name}_next_${i};`;
+    const isWhole = (i + 1) * shape.subgroups * 32 <= shape.step * groups;
+    return `    ${isWhole ? statement : `if (${place} < ${shape.step * groups}u) { ${statement} }`}`;
   });
 }
 
@@ -499,7 +517,13 @@ ${lines(
 }
 
 /** Four biases: of neighbouring keys for one query, or the other way round. Places outside read the last one. */
-function fourBiases({ queries, keys }: AttentionProblem, i: number, query: string, key: string, along: 'query' | 'key'): string {
+function fourBiases(
+  { queries, keys }: AttentionProblem,
+  i: number,
+  query: string,
+  key: string,
+  along: 'query' | 'key',
+): string {
   const at = (place: string, c: number, axis: string, length: number): string =>
     `min(${place}${axis === along ? ` + ${4 * i + c}u` : ''}, ${length - 1}u)`;
   const one = (c: number): string =>

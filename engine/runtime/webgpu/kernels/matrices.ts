@@ -15,24 +15,29 @@ export interface MatrixChoice {
   /** The part of the tile that a subgroup computes. */
   readonly subgroup: { readonly m: number; readonly n: number };
   readonly config: MatrixConfig;
-  /** Two strips in workgroup memory: the next one is written while this one is multiplied. */
-  readonly ahead: boolean;
-  /** Groups added to a row of a strip, so that the rows of a matrix lie in different banks of the memory. */
-  readonly padding: number;
 }
 
 /** A group is what one load moves: 8 halves, 16 bytes. */
 const GROUP = 8;
-/** Groups added to a row of results on their way out. */
+/** Groups added to a row in workgroup memory, so that the rows of a matrix lie in different banks: 1 is best by far. */
 const PADDING = 1;
 
-/** Tried on an H200 in this order of merit. */
-const SHAPES: readonly Omit<MatrixChoice, 'config'>[] = [
-  { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, padding: 1 },
-  { m: 128, n: 256, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, padding: 1 },
-  { m: 64, n: 128, k: 32, subgroup: { m: 32, n: 64 }, ahead: false, padding: 1 },
-  { m: 64, n: 64, k: 32, subgroup: { m: 32, n: 32 }, ahead: false, padding: 1 },
+/**
+ * Large parts of a tile need few loads for each product, and 64 x 64 is the most that fits in registers. `cost` is
+ * what a number of the result takes, measured on an H100 with enough of them.
+ */
+const SHAPES: readonly (Omit<MatrixChoice, 'config'> & { readonly cost: number })[] = [
+  { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, cost: 1 },
+  { m: 128, n: 256, k: 32, subgroup: { m: 64, n: 64 }, cost: 1 },
+  { m: 256, n: 128, k: 32, subgroup: { m: 64, n: 64 }, cost: 1 },
+  { m: 96, n: 128, k: 32, subgroup: { m: 48, n: 64 }, cost: 1.15 },
+  { m: 128, n: 64, k: 32, subgroup: { m: 64, n: 32 }, cost: 1.2 },
+  { m: 64, n: 128, k: 32, subgroup: { m: 32, n: 64 }, cost: 1.3 },
+  { m: 64, n: 64, k: 32, subgroup: { m: 32, n: 32 }, cost: 1.5 },
 ];
+
+/** Workgroups below which a large GPU has nothing to do for some of its processors. */
+const FEW = 132;
 
 export function matrixChoices(product: Product, features: Features): readonly MatrixChoice[] {
   // Which threads are a subgroup is known only where all are of one size.
@@ -40,7 +45,14 @@ export function matrixChoices(product: Product, features: Features): readonly Ma
   if (product.left.dtype !== 'f16' || smallest !== largest) return [];
   const config = bestConfig(features);
   if (!config) return [];
-  return SHAPES.map((shape) => ({ ...shape, config })).filter((choice) => fits(choice, product, features));
+  const costOf = ({ m, n, cost }: (typeof SHAPES)[number]): number => {
+    const workgroups = product.batch * divide(product.m, m) * divide(product.n, n);
+    return cost * m * n * Math.max(workgroups, FEW);
+  };
+  return [...SHAPES]
+    .sort((a, b) => costOf(a) - costOf(b))
+    .map(({ m, n, k, subgroup }) => ({ m, n, k, subgroup, config }))
+    .filter((choice) => fits(choice, product, features));
 }
 
 /** Half operands, summed in f32: the largest matrix, as it needs the fewest loads. */
@@ -75,21 +87,18 @@ interface Strip {
   readonly size: number;
 }
 
-function sizesOf(
-  choice: MatrixChoice,
-  { left, right }: Product,
-): { strips: [Strip, Strip]; step: number; bytes: number } {
+function sizesOf(choice: MatrixChoice, { left, right }: Product): { strips: [Strip, Strip]; bytes: number } {
   const stripOf = (name: 'left' | 'right', source: Source, outer: number, first: number): Strip => {
     const [rows, length] = source.along === 'inner' ? [outer, choice.k] : [choice.k, outer];
     const groups = length / GROUP;
-    const stride = groups + choice.padding;
+    const stride = groups + PADDING;
     return { source, name, rows, groups, stride, first, size: rows * stride };
   };
   const leftStrip = stripOf('left', left, choice.m, 0);
   const rightStrip = stripOf('right', right, choice.n, leftStrip.size);
   const step = leftStrip.size + rightStrip.size;
-  const bytes = 16 * Math.max(step * (choice.ahead ? 2 : 1), resultGroups(choice));
-  return { strips: [leftStrip, rightStrip], step, bytes };
+  const bytes = 16 * Math.max(step, resultGroups(choice));
+  return { strips: [leftStrip, rightStrip], bytes };
 }
 
 /** Every subgroup lays down one row of its matrices at a time, in f32, four to a group. */
@@ -109,8 +118,8 @@ export function matrixProduct(
   features: Features,
 ): Kernel {
   const { batch, m, n, k, left, right } = product;
-  const { config, subgroup, ahead } = choice;
-  const { strips, step, bytes } = sizesOf(choice, product);
+  const { config, subgroup } = choice;
+  const { strips, bytes } = sizesOf(choice, product);
   const threads = threadsOf(choice, features);
   const [across, down] = [divide(n, choice.n), divide(m, choice.m)];
   const workgroups = spread(across * down, batch * splits, features.workgroupCount);
@@ -120,37 +129,10 @@ export function matrixProduct(
   const isFull = k % choice.k === 0 && (splits - 1) * part < k;
   const isInside = m % choice.m === 0 && n % choice.n === 0 && isFull;
   const copies = strips.map((strip) => copier(strip, threads, isInside));
-  const fetch = (at: string): string => copies.map(({ fetch }) => fetch(at)).join('\n');
-  const put = (at: string): string => copies.map(({ put }) => put(at)).join('\n');
+  const fetch = (at: string): string => copies.map((copy) => copy.fetch(at)).join('\n');
+  const put = (): string => copies.map((copy) => copy.put()).join('\n');
   const declare = copies.map(({ declare }) => declare).join('\n');
   const [leftBinding, rightBinding] = product.order;
-
-  // The loads of the next strip are under way while this one is multiplied. A barrier stands between them and the
-  // writes to workgroup memory that need them: a compiler would move them down to there.
-  const oneStrip = /* wgsl */ `  workgroupBarrier();
-  for (var at = begin; at < end; at += ${choice.k}u) {
-    let next = min(at + ${choice.k}u, last);
-${fetch('next')}
-${multiplyStrip(choice, strips, '0u')}
-    workgroupBarrier();
-${put('0u')}
-    workgroupBarrier();
-  }`;
-  // The two strips take turns, one barrier for each: what is put into one was fetched while the other was multiplied.
-  const turn = (from: number, to: number, next: number): string => /* wgsl */ `${put(`${to}u`)}
-    let next_${next} = min(at + ${next * choice.k}u, last);
-${fetch(`next_${next}`)}
-${multiplyStrip(choice, strips, `${from}u`)}
-    workgroupBarrier();`;
-  const twoStrips = /* wgsl */ `  let second = min(begin + ${choice.k}u, last);
-${fetch('second')}
-  workgroupBarrier();
-  for (var at = begin; at < end; at += ${2 * choice.k}u) {
-${turn(0, step, 2)}
-    if (at + ${choice.k}u >= end) { break; }
-${turn(step, 0, 3)}
-  }
-  workgroupBarrier();`;
 
   const source = /* wgsl */ `
 ${enable({ half: usesHalf(product, epilogue), matrices: true })}
@@ -182,8 +164,18 @@ ${lines(rows, (r) => lines(columns, (c) => `  var sum_${r}_${c} = Sum();`))}
   let last = begin + (max(end, begin + 1u) - begin - 1u) / ${choice.k}u * ${choice.k}u;
 ${declare}
 ${fetch('begin')}
-${put('0u')}
-${ahead ? twoStrips : oneStrip}
+${put()}
+  workgroupBarrier();
+  for (var at = begin; at < end; at += ${choice.k}u) {
+    // The loads of the next strip are under way while this one is multiplied. A barrier stands between them and the
+    // writes to workgroup memory that need them: a compiler would move them down to there.
+    let next = min(at + ${choice.k}u, last);
+${fetch('next')}
+${multiplyStrip(choice, strips)}
+    workgroupBarrier();
+${put()}
+    workgroupBarrier();
+  }
 
 ${storeTile(product, choice, epilogue, features)}
 }
@@ -211,7 +203,7 @@ function placeOfTile(across: number, down: number, choice: MatrixChoice): string
 interface Copier {
   readonly declare: string;
   fetch(at: string): string;
-  put(at: string): string;
+  put(): string;
 }
 
 /** Moves a strip through registers: all loads first, then all writes to workgroup memory. */
@@ -234,15 +226,15 @@ function copier(
   return {
     declare: lines(count, (i) => `  var ${name}_group_${i} = vec4<u32>();`),
     fetch: (at) => lines(count, (i) => `    ${guard(i, `${name}_group_${i} = ${call(i, at)};`)}`),
-    put: (at) =>
+    put: () =>
       lines(count, (i) => {
-        const place = `${at} + ${first}u + ${index(i)} / ${groups}u * ${stride}u + ${index(i)} % ${groups}u`;
+        const place = `${first}u + ${index(i)} / ${groups}u * ${stride}u + ${index(i)} % ${groups}u`;
         return `    ${guard(i, `memory[${place}] = ${name}_group_${i};`)}`;
       }),
   };
 }
 
-function multiplyStrip(choice: MatrixChoice, [left, right]: [Strip, Strip], current: string): string {
+function multiplyStrip(choice: MatrixChoice, [left, right]: [Strip, Strip]): string {
   const { config, subgroup, k } = choice;
   const [rows, columns] = [subgroup.m / config.m, subgroup.n / config.n];
   // A matrix whose rows run along k lies in a strip of rows along k as it is written, else turned.
@@ -253,7 +245,7 @@ function multiplyStrip(choice: MatrixChoice, [left, right]: [Strip, Strip], curr
   const load = (strip: Strip, type: string, outer: string, inner: number): string => {
     const isRowMajor = (strip.source.along === 'inner') === (strip.name === 'left');
     const layout = isRowMajor ? 'row_major' : 'col_major';
-    return `subgroupMatrixLoad<${type}, ${layout}>(&memory, ${current} + ${strip.first}u + ${place(strip, outer, inner)}, ${strip.stride}u)`;
+    return `subgroupMatrixLoad<${type}, ${layout}>(&memory, ${strip.first}u + ${place(strip, outer, inner)}, ${strip.stride}u)`;
   };
   const steps = k / config.k;
   const loads = (

@@ -28,8 +28,8 @@ const TILES: readonly Tile[] = [
   { m: 16, n: 64, k: 16, rows: 4, columns: 4 },
 ];
 
-/** Workgroups that keep the largest GPUs busy; with fewer, k is split. */
-const ENOUGH_WORKGROUPS = 264;
+/** Workgroups that keep the largest GPUs busy (four for each of 128 processors); with far fewer, k is split. */
+const ENOUGH_WORKGROUPS = 512;
 const SHORTEST_PART = 512;
 const MOST_SPLITS = 32;
 
@@ -43,7 +43,7 @@ export function choicesFor(product: Product, features: Features): readonly Choic
       Math.floor(k / SHORTEST_PART),
       MOST_SPLITS,
     );
-    return wanted > 1 ? [wanted, 1] : [1];
+    return wanted > 2 ? [wanted, 1] : wanted === 2 ? [1, 2] : [1];
   };
   const tiles = TILES.filter((tile) => fits(tile, features));
   const ordered = [...tiles].sort((a, b) => cost(product, a) - cost(product, b));
@@ -59,9 +59,9 @@ export function choicesFor(product: Product, features: Features): readonly Choic
 export function choiceKey(choice: Choice): string {
   const { splits } = choice;
   if (choice.way === 'tiled') return `tiled ${choice.tile.m}x${choice.tile.n}x${choice.tile.k} /${splits}`;
-  const { m, n, k, subgroup, config, ahead, padding } = choice;
+  const { m, n, k, subgroup, config } = choice;
   const unit = `${config.m}x${config.n}x${config.k}`;
-  return `matrices ${m}x${n}x${k} ${subgroup.m}x${subgroup.n} ${unit}${ahead ? ' ahead' : ''}+${padding} /${splits}`;
+  return `matrices ${m}x${n}x${k} ${subgroup.m}x${subgroup.n} ${unit} /${splits}`;
 }
 
 export function planProduct(product: Product, choice: Choice, features: Features, epilogue: Epilogue): Plan {

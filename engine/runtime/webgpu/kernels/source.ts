@@ -38,7 +38,7 @@ export function operandSource(
   const places = [rowStride, batchStride, offset, size[contiguous]];
   const aligned = ([8, 4] as const).find((width) => places.every((place) => place % width === 0)) ?? 1;
   const [row, column] = contiguous === 'inner' ? ['outer', 'inner'] : ['inner', 'outer'];
-  const place = sumOf(times('batch', batchStride), times(row!, rowStride), column!, offset);
+  const place = sumOf(times('batch', batchStride), times(row, rowStride), column, offset);
   return {
     dtype,
     along: contiguous,
