@@ -33,7 +33,8 @@ const LAYERS = {
   'engine/golden': [...PROGRAM, 'engine/training'],
   'engine/cli': [...PROGRAM, 'engine/training', 'engine/golden', 'package.json'], // package.json: the version
   'engine/cli.ts': ['engine', 'package.json'],
-  'electron/contract.ts': ['engine/errors.ts', 'type:engine'], // the browser loads it: no engine comes along
+  // The browser loads it: no engine comes along but the events of a run, which are a list of schemas.
+  'electron/contract.ts': ['engine/errors.ts', 'engine/training/run/events.ts', 'type:engine'],
   electron: ['engine', 'electron/contract.ts', 'package.json'],
   renderer: ['electron/contract.ts'],
   build: ['engine', 'electron', 'renderer', 'package.json'],

@@ -21,6 +21,7 @@ export async function bundleHost(root, out = join(root, 'out')) {
       'count-worker': 'electron/host/prompts/count-worker.ts',
       probe: 'engine/runtime/probe.ts',
       'loader-worker': 'engine/training/data/loader-worker.ts',
+      'report-worker': 'electron/host/training/report-worker.ts',
     },
     platform: 'node',
     external: isOutside,

@@ -29,6 +29,10 @@ const DIALOGS: Readonly<Record<What, OpenDialogOptions>> = {
     properties: ['openFile', 'multiSelections'],
     filters: [{ name: 'PNG, WebP, JPEG', extensions: ['png', 'webp', 'jpg', 'jpeg'] }],
   },
+  'list of pictures': {
+    properties: ['openFile'],
+    filters: [{ name: 'JSONL, CSV', extensions: ['jsonl', 'csv'] }],
+  },
   'CSV file': { properties: ['openFile'], filters: [{ name: 'CSV', extensions: ['csv'] }] },
 };
 

@@ -4,6 +4,7 @@
  * addresses, which the window's own origin serves.
  */
 import { z } from 'zod';
+import { PHASES, trainingEvent, WARNINGS } from '../engine/training/run/events.ts';
 
 const MAX_TEXT_LENGTH = 100_000;
 const MAX_IDS = 10_000;
@@ -225,6 +226,198 @@ const folderEntry = z.object({
   sizeBytes: bytes.optional(),
 });
 
+// ---- Training ----
+
+/** Where pictures and captions come from; the engine's `DatasetSource`. */
+const datasetSource = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('folder'), path }),
+  /** A list: `.jsonl` or `.csv`. */
+  z.object({ kind: z.literal('manifest'), path }),
+  /** Scenes that the studio draws itself. */
+  z.object({ kind: z.literal('toy'), seed: z.int().min(0), count: z.int().min(1) }),
+]);
+
+const datasetInfo = z.object({
+  source: datasetSource,
+  length: z.int(),
+  /** Captions can be changed here: they are text files beside the pictures. */
+  isEditable: z.boolean(),
+});
+
+const datasetItem = z.object({
+  index: z.int(),
+  name: z.string(),
+  /** As it is written, with the signs of the grammar; of several wordings the first. */
+  caption: text,
+  captionFrom: z.enum(['file', 'folder-name', 'none']),
+  repeats: z.int(),
+  thumbnail: address,
+});
+
+const named = z.object({ name: z.string(), count: z.int() });
+const names = z.array(z.string());
+const namedSize = z.object({ name: z.string(), width: z.int(), height: z.int() });
+
+/** The engine's `DatasetReport`, without the number of tokens. */
+const datasetReport = z.object({
+  pictures: z.int(),
+  samplesPerEpoch: z.int(),
+  refused: z.array(z.object({ name: z.string(), reason: z.string() })),
+  sizes: z.object({ smallest: namedSize, median: z.number(), largest: namedSize }).nullable(),
+  enlarged: names,
+  ratios: z.array(named),
+  traits: z.record(z.string(), names),
+  folders: z.array(z.object({ name: z.string(), pictures: z.int(), repeats: z.int() })),
+  captions: z.object({
+    missing: names,
+    fromFolderName: z.int(),
+    duplicates: z.array(named),
+    tags: z.array(named),
+  }),
+  duplicates: z.array(names),
+});
+
+/** How a model is trained; the engine's words. */
+const method = z.enum(['pretrain', 'continue', 'finetune', 'lora', 'loha', 'lokr', 'vae']);
+
+const trainingStage = z.object({
+  /** The model itself, or the VAE that it draws through. */
+  trains: z.enum(['denoiser', 'vae']),
+  steps: z.int().min(1).max(100_000_000),
+  batch: z.int().min(1).max(4_096),
+  /** Side of the squares, in pixels. */
+  size: z.int().min(16).max(2_048),
+  learningRate: z.number().min(0).max(100),
+});
+
+/** What a person decides of a run; everything else is the recipe's. */
+const trainingSettings = z.object({
+  /** One after the other. */
+  stages: z.array(trainingStage).min(1).max(16),
+  /** Of an adapter. */
+  rank: z.int().min(1).max(1_024).optional(),
+  /** Of a LoKr. */
+  factor: z.int().min(1).max(1_024).optional(),
+  /** Drawn again and again with the same seeds, to be watched. */
+  prompts: z.array(z.string().max(2_000)).max(16),
+  sampleEvery: z.int().min(1),
+  saveEvery: z.int().min(1),
+  seed: z.int().min(0),
+});
+
+const recipe = z.object({
+  /** The name of its file. */
+  id: name,
+  method,
+  /** What it is for, in its author's words. */
+  about: z.string(),
+  /** Size of the model that it makes from nothing, where that has a name. */
+  preset: z.string().optional(),
+  /** What it goes on from: a whole model, only the text encoder and VAE of one, or nothing. */
+  needs: z.enum(['model', 'parts', 'nothing']),
+  settings: trainingSettings,
+});
+
+const trainingPlan = z.object({
+  name,
+  recipeId: name,
+  source: datasetSource,
+  /** What it goes on from, or whose parts it uses; absent: nothing. */
+  modelId: id.optional(),
+  settings: trainingSettings,
+});
+
+/** Measured by some real steps on the device, which are thrown away. */
+const trainingCost = z.object({
+  device: z.string(),
+  /** Seconds of a step of each stage; `high` with its part of the validations. */
+  stages: z.array(z.object({ low: seconds, high: seconds })),
+  memoryBytes: bytes,
+  /** Of the whole run at most: checkpoints, state, samples. */
+  diskBytes: bytes,
+  freeBytes: bytes,
+});
+
+/**
+ * starting → running ⇄ paused → done, stopped or failed. `interrupted`: it ran when the host or the engine ended; it is
+ * offered again and does not start by itself.
+ */
+const runState = z.enum(['starting', 'running', 'paused', 'done', 'stopped', 'failed', 'interrupted']);
+
+const checkpoint = z.object({
+  step: z.int(),
+  sizeBytes: bytes,
+  isBest: z.boolean(),
+  savedAt: moment,
+  /** Norm of what differs from the one before. */
+  change: z.number(),
+});
+
+export const run = z.object({
+  id,
+  plan: trainingPlan,
+  method,
+  folder: path,
+  state: runState,
+  createdAt: moment,
+  step: z.int(),
+  totalSteps: z.int(),
+  /** What it does now; absent while nothing runs. */
+  phase: z.enum(PHASES).optional(),
+  /** From the steps that were measured; absent before that. */
+  secondsLeft: z.object({ low: seconds, high: seconds }).optional(),
+  device: z.string().optional(),
+  precision: z.string().optional(),
+  parameters: z.int().optional(),
+  loss: z.number().optional(),
+  validationLoss: z.number().optional(),
+  imagesPerSecond: z.number().optional(),
+  memoryBytes: bytes.optional(),
+  /** One step was saved, read back and done again, bit for bit the same. */
+  rehearsed: z.object({ tensors: z.int(), seconds }).optional(),
+  /** Those that are there, the newest last. */
+  checkpoints: z.array(checkpoint),
+  /** The last of each kind. */
+  warnings: z.array(z.object({ warning: z.enum(WARNINGS), step: z.int(), detail: z.string() })),
+  error: failure.optional(),
+});
+
+const numbers = z.array(z.number());
+
+/** Steps as columns. Where a run is long, each row stands for several steps: `low` and `high` of their loss. */
+const stepColumns = z.object({
+  step: numbers,
+  loss: numbers,
+  low: numbers,
+  high: numbers,
+  /** null: it was no number. */
+  norm: z.array(z.number().nullable()),
+  learningRate: numbers,
+  imagesPerSecond: numbers,
+  memoryBytes: numbers,
+  /** Part of the time that was spent waiting for pictures, 0 to 1. */
+  waited: numbers,
+});
+
+const validation = z.object({
+  step: z.int(),
+  loss: z.number(),
+  bands: z.array(z.object({ from: z.number(), to: z.number(), loss: z.number() })),
+});
+
+const sample = z.object({ step: z.int(), prompt: z.string(), seed: z.int(), url: address });
+
+/** What a run told: all of it, or what came since (`isWhole`: false). */
+const runHistory = z.object({
+  runId: id,
+  isWhole: z.boolean(),
+  steps: stepColumns,
+  validations: z.array(validation),
+  samples: z.array(sample),
+  /** Everything but steps, validations and samples; the last of a long run. */
+  log: z.array(trainingEvent),
+});
+
 // ---- Device, settings ----
 
 const engineState = z.object({
@@ -276,6 +469,14 @@ export const settings = z.object({
   shortcuts: z.record(z.string(), z.string()),
   /** The person has seen the first-run page. */
   isWelcomed: z.boolean(),
+  /** What training costs here: watts of the machine, price of a kilowatt-hour, sign of the currency. */
+  electricity: z
+    .object({
+      watts: z.number().min(0).max(100_000),
+      price: z.number().min(0).max(1_000_000),
+      currency: z.string().max(8),
+    })
+    .optional(),
 });
 
 /** Numbers of the engine that a form needs: one place for them, the engine. */
@@ -298,6 +499,7 @@ const snapshot = z.object({
   jobs: z.array(job),
   models: z.array(model),
   downloads: z.array(download),
+  runs: z.array(run),
   settings,
   library: z.object({ count: z.int(), revision: z.int() }),
   /** What the person had in the form last: any JSON of the window's own. */
@@ -429,6 +631,46 @@ export const CALLS = {
   /** Also deletes what has come so far. */
   'downloads.remove': call(z.object({ id }), nothing),
 
+  'datasets.open': call(z.object({ source: datasetSource }), datasetInfo),
+  'datasets.items': call(
+    z.object({
+      source: datasetSource,
+      /** Words that name or caption must hold. */
+      search: text.optional(),
+      withoutCaption: z.boolean().optional(),
+      offset: z.int().min(0),
+      limit: z.int().min(1).max(MAX_PAGE),
+    }),
+    z.object({ total: z.int(), items: z.array(datasetItem) }),
+  ),
+  /** Writes the text file beside the picture. */
+  'datasets.setCaption': call(
+    z.object({ source: datasetSource, name: path, caption: text.trim() }),
+    datasetItem,
+  ),
+  /** Looks at every picture; a second window that asks for the same hears of the same work. */
+  'datasets.report': call(
+    z.object({ source: datasetSource, size: z.int().min(16).max(2_048) }),
+    datasetReport,
+  ),
+  'datasets.cancelReport': call(z.object({ source: datasetSource }), nothing),
+
+  'runs.recipes': call(nothing, z.array(recipe)),
+  /** Tries some steps on the device, without a run. Takes a while. */
+  'runs.measure': call(z.object({ plan: trainingPlan }), trainingCost),
+  'runs.cancelMeasure': call(nothing, nothing),
+  'runs.start': call(z.object({ plan: trainingPlan }), run),
+  /** Goes on with one that was paused, interrupted, stopped or failed. */
+  'runs.resume': call(z.object({ id }), nothing),
+  /** Done between two steps. */
+  'runs.ask': call(z.object({ id, request: z.enum(['pause', 'sample', 'save', 'stop']) }), nothing),
+  'runs.rename': call(z.object({ id, name }), nothing),
+  /** Off the list; the folder stays unless it is to be deleted. */
+  'runs.remove': call(z.object({ id, deleteFiles: z.boolean() }), nothing),
+  'runs.history': call(z.object({ id }), runHistory),
+  /** Makes a checkpoint, or an adapter, one of the models. `modelId`: what an adapter belongs to. */
+  'runs.useCheckpoint': call(z.object({ id, step: z.int() }), z.object({ model, modelId: id.optional() })),
+
   /** Folders and model files on the host's machine, for choosing one from a browser. */
   'files.list': call(
     z.object({ folder: path.optional() }),
@@ -458,6 +700,12 @@ export const EVENTS = {
   engine: engineState,
   models: z.array(model),
   downloads: z.array(download),
+  /** Every run, whole. */
+  runs: z.array(run),
+  /** What a run told since the last one. */
+  training: runHistory,
+  /** How far the look at a dataset is. */
+  report: z.object({ source: datasetSource, done: z.int(), total: z.int() }),
   settings,
   /** `added` is what a new picture is, so that it can be shown at once. */
   library: z.object({ count: z.int(), revision: z.int(), added: picture.optional() }),
@@ -469,6 +717,8 @@ export const PLACES = {
   thumbnails: '/files/thumbnails/',
   previews: '/files/previews/',
   drafts: '/files/drafts/',
+  samples: '/files/samples/',
+  datasets: '/files/datasets/',
   downloads: '/files/made/',
   uploads: '/uploads',
   socket: '/socket',
@@ -501,6 +751,22 @@ export type Choices = z.output<typeof choices>;
 export type Snapshot = z.output<typeof snapshot>;
 export type TagSuggestion = z.output<typeof tagSuggestion>;
 export type Failure = z.output<typeof failure>;
+export type DatasetSource = z.output<typeof datasetSource>;
+export type DatasetInfo = z.output<typeof datasetInfo>;
+export type DatasetItem = z.output<typeof datasetItem>;
+export type DatasetReport = z.output<typeof datasetReport>;
+export type Recipe = z.output<typeof recipe>;
+export type TrainingMethod = z.output<typeof method>;
+export type TrainingSettings = z.output<typeof trainingSettings>;
+export type TrainingPlan = z.output<typeof trainingPlan>;
+export type TrainingCost = z.output<typeof trainingCost>;
+export type Run = z.output<typeof run>;
+export type RunState = z.output<typeof runState>;
+export type Checkpoint = z.output<typeof checkpoint>;
+export type StepColumns = z.output<typeof stepColumns>;
+export type Validation = z.output<typeof validation>;
+export type Sample = z.output<typeof sample>;
+export type RunHistory = z.output<typeof runHistory>;
 
 /** What crosses the wire in each direction: the two functions that birpc calls. */
 export interface HostFunctions {
@@ -519,7 +785,7 @@ export interface DesktopBridge {
   /** Called at once and at each change: whether the host runs. After a restart the window connects anew. */
   onHost(listener: (isUp: boolean) => void): () => void;
   /** A native dialog; empty when it was closed. */
-  choose(what: 'model file' | 'folder' | 'picture' | 'CSV file'): Promise<string[]>;
+  choose(what: 'model file' | 'folder' | 'picture' | 'CSV file' | 'list of pictures'): Promise<string[]>;
   /** The path of a dropped file. */
   pathOf(file: File): string;
   /** Drags a picture of the library out of the window. */

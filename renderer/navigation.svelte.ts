@@ -1,6 +1,6 @@
 /** @file Which screen is shown. It stands in the address, so that a reload and the back button keep it. */
 
-export const SCREEN_NAMES = ['create', 'compare', 'library', 'models', 'settings'] as const;
+export const SCREEN_NAMES = ['create', 'compare', 'library', 'models', 'train', 'settings'] as const;
 
 export type ScreenName = (typeof SCREEN_NAMES)[number];
 

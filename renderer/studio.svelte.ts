@@ -12,6 +12,7 @@ import type {
   Model,
   Output,
   Picture,
+  Run,
   Settings,
   Snapshot,
 } from '../electron/contract.ts';
@@ -32,6 +33,7 @@ export class Studio {
   #jobs = $state.raw<readonly Job[]>([]);
   #models = $state.raw<readonly Model[]>([]);
   #downloads = $state.raw<readonly Download[]>([]);
+  #runs = $state.raw<readonly Run[]>([]);
   #engine = $state.raw<EngineState>({ state: 'idle' });
   #settings = $state.raw<Settings>();
   #library = $state.raw({ count: 0, revision: 0 });
@@ -88,6 +90,11 @@ export class Studio {
     return this.#downloads;
   }
 
+  /** Training runs, the newest first. */
+  get runs(): readonly Run[] {
+    return this.#runs;
+  }
+
   get engine(): EngineState {
     return this.#engine;
   }
@@ -131,6 +138,7 @@ export class Studio {
     this.#jobs = snapshot.jobs;
     this.#models = snapshot.models;
     this.#downloads = snapshot.downloads;
+    this.#runs = snapshot.runs;
     this.#engine = snapshot.engine;
     this.#settings = snapshot.settings;
     this.#library = snapshot.library;
@@ -152,6 +160,9 @@ export class Studio {
     engine: (engine) => (this.#engine = engine),
     models: (models) => (this.#models = models),
     downloads: (downloads) => (this.#downloads = downloads),
+    runs: (runs) => (this.#runs = runs),
+    training: () => {}, // large: kept by those who show it
+    report: () => {},
     settings: (settings) => (this.#settings = settings),
     library: ({ count, revision, added }) => {
       this.#library = { count, revision };

@@ -14,6 +14,7 @@ function tasks(): Promise<Tasks> {
     return new Tasks({
       progress: (...news) => void host.progress.asEvent(...news),
       status: (status) => void host.status.asEvent(status),
+      trained: (...news) => void host.trained.asEvent(...news),
     });
   });
   return loading;
@@ -24,6 +25,11 @@ const functions: EngineFunctions = {
   draft: async (task) => (await tasks()).draft(task),
   cancel: async (taskId) => (await loading)?.cancel(taskId),
   unload: async () => (await loading)?.unload(),
+  train: async (task) => (await tasks()).train(task),
+  ask: async (runId, request) => (await loading)?.ask(runId, request),
+  giveWay: async (runId) => (await loading)?.giveWay(runId) ?? false,
+  goOn: async (runId) => (await loading)?.goOn(runId),
+  measure: async (task) => (await tasks()).measure(task),
   devices: async () => (await tasks()).devices(),
   check: async (device, folder) => (await tasks()).check(device, folder),
 };

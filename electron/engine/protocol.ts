@@ -7,7 +7,10 @@ import type { PictureRequest } from '../../engine/pipeline/request.ts';
 import type { PictureLabel } from '../../engine/pipeline/picture-settings.ts';
 import type { StartingFiles } from '../../engine/pipeline/starting-picture.ts';
 import type { DeviceReport } from '../../engine/runtime/devices.ts';
-import type { CheckResult, Failure, Progress } from '../contract.ts';
+import type { DatasetSource } from '../../engine/training/data/dataset.ts';
+import type { Recipe } from '../../engine/training/recipe.ts';
+import type { RunRequest, TrainingEvent } from '../../engine/training/run/events.ts';
+import type { CheckResult, Failure, Progress, TrainingCost } from '../contract.ts';
 
 /** A model and where it runs: what decides whether the one in memory serves. */
 export interface Loadable {
@@ -67,6 +70,23 @@ export interface Draft {
   readonly height: number;
 }
 
+export interface TrainTask {
+  /** Of the run. */
+  readonly id: string;
+  /** Where everything of the run lies; made when it is not there, else the run goes on. */
+  readonly folder: string;
+  /** Whole, with the person's settings and the paths of the model. */
+  readonly recipe: Recipe;
+  readonly source: DatasetSource;
+  readonly device: string;
+}
+
+export interface TrainResult {
+  readonly reason: 'done' | 'stopped';
+}
+
+export type MeasuredCost = Omit<TrainingCost, 'freeBytes'>;
+
 /** A class does not cross the pipe, so errors are answers; `trace`, for the log, comes with a bug of ours. */
 export type Answer<T> = { readonly value: T } | { readonly error: Failure; readonly trace?: string };
 
@@ -88,6 +108,15 @@ export interface EngineFunctions {
   cancel(taskId: string): void | Promise<void>;
   /** Gives the memory of the model back. */
   unload(): Promise<void>;
+  /** Answers when the run has ended. Its events come by `trained`. `cancel` saves first, then it answers `cancelled`. */
+  train(task: TrainTask): Promise<Answer<TrainResult>>;
+  /** Done between two steps. */
+  ask(runId: string, request: RunRequest): void | Promise<void>;
+  /** Holds a run between two steps, so that others have the device. False: it went on, or there is none. */
+  giveWay(runId: string): Promise<boolean>;
+  goOn(runId: string): void | Promise<void>;
+  /** Some steps of a run that does not begin. */
+  measure(task: TrainTask): Promise<Answer<MeasuredCost>>;
   devices(): Promise<Answer<DeviceReport[]>>;
   /** Every golden file in `folder`, on a device; those that need the trainer are left out. */
   check(device: string, folder: string): Promise<Answer<CheckResult[]>>;
@@ -99,4 +128,6 @@ export interface HostOfEngineFunctions {
   /** What a task does now; `preview` is a PNG. */
   progress(taskId: string, progress: Omit<Progress, 'preview' | 'secondsLeft'>, preview?: Uint8Array): void;
   status(status: EngineStatus): void;
+  /** What a run tells, in order. */
+  trained(runId: string, events: readonly TrainingEvent[]): void;
 }

@@ -10,9 +10,12 @@ import { checkRequest, type PictureRequest } from '../../engine/pipeline/request
 import { reducedNoise } from '../../engine/pipeline/reduced-noise.ts';
 import { readStartingPicture } from '../../engine/pipeline/starting-picture.ts';
 import { listDevices, type DeviceReport } from '../../engine/runtime/devices.ts';
+import type { Runtime } from '../../engine/runtime/runtime.ts';
+import type { RunRequest } from '../../engine/training/run/events.ts';
 import type { CheckResult, Progress } from '../contract.ts';
 import { watchHost } from './host-watch.ts';
 import { PeakMemory } from './memory.ts';
+import { measureCost } from './measure.ts';
 import { OpenModel } from './open-model.ts';
 import { Previews } from './previews.ts';
 import {
@@ -24,11 +27,15 @@ import {
   type DrawTask,
   type EngineFunctions,
   type HostOfEngineFunctions,
+  type MeasuredCost,
+  type TrainResult,
+  type TrainTask,
 } from './protocol.ts';
 import { selfCheck } from './self-check.ts';
+import { Training } from './training.ts';
 
 /** What is told to the host without being asked. */
-export type Tell = Pick<HostOfEngineFunctions, 'progress' | 'status'>;
+export type Tell = Pick<HostOfEngineFunctions, 'progress' | 'status' | 'trained'>;
 
 export class Tasks implements EngineFunctions {
   readonly #tell: Tell;
@@ -36,6 +43,8 @@ export class Tasks implements EngineFunctions {
   readonly #stops = new Map<string, AbortController>();
   /** Settled when the work before is done. */
   #last: Promise<unknown> = Promise.resolve();
+  /** The run; it shares the device, as the host lets others draw only while it stands between two steps. */
+  #training: Training | undefined;
 
   constructor(tell: Tell) {
     this.#tell = tell;
@@ -55,7 +64,51 @@ export class Tasks implements EngineFunctions {
   }
 
   async unload(): Promise<void> {
+    await this.#training?.ended;
     await this.#inTurn(() => this.#model.close());
+  }
+
+  async train(task: TrainTask): Promise<Answer<TrainResult>> {
+    const stop = this.#newStop(task.id);
+    const training = new Training(task, stop.signal, (event) => this.#tell.trained(task.id, [event]));
+    this.#training = training;
+    try {
+      return await answer(async () => training.run(await this.#roomFor(task)));
+    } finally {
+      this.#stops.delete(task.id);
+      this.#training = undefined;
+      this.#tellStatus();
+    }
+  }
+
+  ask(runId: string, request: RunRequest): void {
+    if (this.#training?.id === runId) this.#training.requests.ask(request);
+  }
+
+  async giveWay(runId: string): Promise<boolean> {
+    return this.#training?.id === runId && this.#training.requests.gate.close();
+  }
+
+  goOn(runId: string): void {
+    if (this.#training?.id === runId) this.#training.requests.gate.open();
+  }
+
+  measure(task: TrainTask): Promise<Answer<MeasuredCost>> {
+    return this.#cancellable(task.id, async (signal) =>
+      measureCost(task, await this.#runtimeOf(task), signal),
+    );
+  }
+
+  /** The memory of the model that was drawn with is the run's now. */
+  #roomFor(task: TrainTask): Promise<Runtime> {
+    return this.#inTurn(async () => {
+      await this.#model.close();
+      return this.#runtimeOf(task);
+    });
+  }
+
+  async #runtimeOf({ device }: TrainTask): Promise<Runtime> {
+    return (await this.#model.runtime(device)).runtime;
   }
 
   /** Beside other work: devices are tried in processes of their own. */
@@ -119,8 +172,7 @@ export class Tasks implements EngineFunctions {
   }
 
   async #cancellable<T>(id: string, work: (signal: AbortSignal) => Promise<T>): Promise<Answer<T>> {
-    const stop = new AbortController();
-    this.#stops.set(id, stop);
+    const stop = this.#newStop(id);
     const unlessCancelled = (): Promise<T> => {
       throwIfCancelled(stop.signal);
       return work(stop.signal);
@@ -130,6 +182,12 @@ export class Tasks implements EngineFunctions {
     } finally {
       this.#stops.delete(id);
     }
+  }
+
+  #newStop(id: string): AbortController {
+    const stop = new AbortController();
+    this.#stops.set(id, stop);
+    return stop;
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

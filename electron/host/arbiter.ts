@@ -15,6 +15,8 @@ export class DeviceArbiter implements Arbiter {
   /** In the order of arrival. */
   readonly #waiting: Waiting[] = [];
   #isTaken = false;
+  /** Tells whoever has the device that somebody came. */
+  #onArrival: (() => void) | undefined;
 
   take(user: DeviceUser, signal?: AbortSignal): Promise<Lease> {
     return new Promise((resolve, reject) => {
@@ -31,6 +33,7 @@ export class DeviceArbiter implements Arbiter {
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.push(waiting);
       this.#next();
+      this.#onArrival?.();
     });
   }
 
@@ -44,15 +47,21 @@ export class DeviceArbiter implements Arbiter {
 
   #lease(user: DeviceUser): Lease {
     const waiting = this.#waiting;
+    const { promise: wanted, resolve } = Promise.withResolvers<void>();
     let isHeld = true;
+    const isWanted = (): boolean => isHeld && waiting.some((other) => isMoreUrgent(other.user, user));
+    this.#onArrival = () => isWanted() && resolve();
+    this.#onArrival(); // somebody may have come before it began
     return {
       get isWanted() {
-        return isHeld && waiting.some((other) => isMoreUrgent(other.user, user));
+        return isWanted();
       },
+      wanted,
       release: () => {
         if (!isHeld) return;
         isHeld = false;
         this.#isTaken = false;
+        this.#onArrival = undefined;
         this.#next();
       },
     };

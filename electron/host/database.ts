@@ -115,6 +115,19 @@ const MIGRATIONS: readonly string[] = [
     added_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    plan TEXT NOT NULL, -- JSON of the contract
+    method TEXT NOT NULL,
+    folder TEXT NOT NULL UNIQUE, -- of the run: recipe, log, checkpoints, samples
+    state TEXT NOT NULL,
+    progress TEXT NOT NULL DEFAULT '{}', -- JSON: what the list shows of it; the log has everything
+    error TEXT, -- JSON of the contract
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX runs_by_age ON runs (created_at);
+  `,
 ];
 
 /** How long another program, such as a backup, may hold it before a call fails. */

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBirpc, type BirpcReturn } from 'birpc';
 import { HdmError } from '../../engine/errors.ts';
+import type { TrainingEvent } from '../../engine/training/run/events.ts';
 import type { EngineFunctions, EngineStatus, HostOfEngineFunctions } from '../engine/protocol.ts';
 import { explainEnd, type ProcessEnd } from './engine-end.ts';
 import { engineEnvironment } from './engine-environment.ts';
@@ -17,7 +18,11 @@ export interface ChildOptions {
   readonly onEnd: (reason: HdmError, lines: readonly string[]) => void;
 }
 
-type OnProgress = DrawHooks['onProgress'];
+/** What is heard of a task, whichever kind it is. */
+export interface Followed {
+  readonly onProgress?: DrawHooks['onProgress'];
+  readonly onEvents?: (events: readonly TrainingEvent[]) => void;
+}
 
 /** Enough for the stack trace of a crash and what was said before it. */
 const LINES_KEPT = 60;
@@ -33,7 +38,7 @@ export class EngineChild {
   /** Fulfilled when the process is gone. */
   readonly gone: Promise<void>;
   readonly #process: ChildProcess;
-  readonly #tasks = new Map<string, OnProgress>();
+  readonly #tasks = new Map<string, Followed>();
   readonly #lines: string[] = [];
   /** Why the host ends it. */
   #reason: HdmError | undefined;
@@ -57,7 +62,8 @@ export class EngineChild {
         ready.resolve();
         onReady();
       },
-      progress: (taskId, progress, preview) => this.#tasks.get(taskId)?.(progress, preview),
+      progress: (taskId, progress, preview) => this.#tasks.get(taskId)?.onProgress?.(progress, preview),
+      trained: (runId, events) => this.#tasks.get(runId)?.onEvents?.(events),
       status: onStatus,
     });
     void this.#end().then((end) => {
@@ -83,9 +89,9 @@ export class EngineChild {
     return this.#reason !== undefined;
   }
 
-  /** Tells of a task's progress until the returned function is called. */
-  follow(taskId: string, onProgress: OnProgress): () => void {
-    this.#tasks.set(taskId, onProgress);
+  /** Tells of a task until the returned function is called. */
+  follow(taskId: string, followed: Followed): () => void {
+    this.#tasks.set(taskId, followed);
     return () => this.#tasks.delete(taskId);
   }
 

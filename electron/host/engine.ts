@@ -3,10 +3,21 @@ import { fileURLToPath } from 'node:url';
 import { HdmError, toHdmError, type ErrorCode } from '../../engine/errors.ts';
 import type { DeviceReport } from '../../engine/runtime/devices.ts';
 import type { CheckResult, EngineState, Failure } from '../contract.ts';
-import type { Answer, Draft, DraftTask, DrawResult, DrawTask, EngineStatus } from '../engine/protocol.ts';
-import { EngineChild } from './engine-child.ts';
+import type { RunRequest } from '../../engine/training/run/events.ts';
+import type {
+  Answer,
+  Draft,
+  DraftTask,
+  DrawResult,
+  DrawTask,
+  EngineStatus,
+  MeasuredCost,
+  TrainResult,
+  TrainTask,
+} from '../engine/protocol.ts';
+import { EngineChild, type Followed } from './engine-child.ts';
 import type { Events } from './events.ts';
-import type { DrawHooks, Engine } from './parts.ts';
+import type { DrawHooks, Engine, TrainHooks, TrainingEngine } from './parts.ts';
 
 export interface EngineOptions {
   readonly events: Events;
@@ -20,11 +31,13 @@ export interface EngineOptions {
 
 /** A task that goes on for so long after its cancel hangs. */
 const CANCEL_PATIENCE_MS = 20_000;
+/** A run saves its state first, which may be many gigabytes. */
+const SAVING_PATIENCE_MS = 300_000;
 /** A process that ends sooner did not get far; after some in a row it is not started at once. */
 const [SHORT_LIFE_MS, MOST_SHORT_LIVES] = [10_000, 3];
 const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [10_000, 300_000];
 
-export class EngineProcess implements Engine {
+export class EngineProcess implements Engine, TrainingEngine {
   readonly #events: Events;
   readonly #log: (line: string) => void;
   readonly #entry: string;
@@ -59,11 +72,38 @@ export class EngineProcess implements Engine {
   }
 
   draw(task: DrawTask, { signal, onProgress }: DrawHooks): Promise<DrawResult> {
-    return this.#task(task.id, signal, (child) => child.functions.draw(task), onProgress);
+    return this.#task(task.id, signal, (child) => child.functions.draw(task), { onProgress });
   }
 
   draft(task: DraftTask, signal: AbortSignal): Promise<Draft> {
     return this.#task(task.id, signal, (child) => child.functions.draft(task));
+  }
+
+  train(task: TrainTask, { signal, onEvents }: TrainHooks): Promise<TrainResult> {
+    return this.#task(
+      task.id,
+      signal,
+      (child) => child.functions.train(task),
+      { onEvents },
+      SAVING_PATIENCE_MS,
+    );
+  }
+
+  measure(task: TrainTask, signal: AbortSignal): Promise<MeasuredCost> {
+    return this.#task(task.id, signal, (child) => child.functions.measure(task));
+  }
+
+  /** Without a process there is no run to be asked: these do nothing then. */
+  ask(runId: string, request: RunRequest): void {
+    this.#child?.functions.ask.asEvent(runId, request).catch(() => {});
+  }
+
+  goOn(runId: string): void {
+    this.#child?.functions.goOn.asEvent(runId).catch(() => {});
+  }
+
+  async giveWay(runId: string): Promise<boolean> {
+    return (await this.#child?.functions.giveWay(runId).catch(() => false)) ?? false;
   }
 
   async devices(): Promise<DeviceReport[]> {
@@ -92,16 +132,17 @@ export class EngineProcess implements Engine {
     id: string,
     signal: AbortSignal,
     ask: (child: EngineChild) => Promise<Answer<T>>,
-    onProgress?: DrawHooks['onProgress'],
+    followed: Followed = {},
+    patienceMs = CANCEL_PATIENCE_MS,
   ): Promise<T> {
     throwIfCancelled(signal);
     const child = await this.#readyChild();
     throwIfCancelled(signal);
-    const unfollow = child.follow(id, (...news) => this.#pass(news, onProgress));
+    const unfollow = child.follow(id, this.#guarded(followed));
     let patience: NodeJS.Timeout | undefined;
     const onAbort = (): void => {
       child.cancel(id);
-      patience = setTimeout(() => void child.kill(hung()), CANCEL_PATIENCE_MS);
+      patience = setTimeout(() => void child.kill(hung(patienceMs)), patienceMs);
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -120,12 +161,18 @@ export class EngineProcess implements Engine {
   }
 
   /** A mistake in whoever listens must not get lost on its way back through the pipe's listener. */
-  #pass(news: Parameters<DrawHooks['onProgress']>, onProgress?: DrawHooks['onProgress']): void {
-    try {
-      onProgress?.(...news);
-    } catch (error) {
-      this.#log(`engine: progress was not taken: ${toHdmError(error, 'host').message}`);
-    }
+  #guarded({ onProgress, onEvents }: Followed): Followed {
+    const pass = (tell: () => void): void => {
+      try {
+        tell();
+      } catch (error) {
+        this.#log(`engine: progress was not taken: ${toHdmError(error, 'host').message}`);
+      }
+    };
+    return {
+      onProgress: (...news) => pass(() => onProgress?.(...news)),
+      onEvents: (events) => pass(() => onEvents?.(events)),
+    };
   }
 
   async #readyChild(): Promise<EngineChild> {
@@ -208,7 +255,8 @@ function toFailure({ code, message }: HdmError): Failure {
 }
 
 /** The same code and message: it takes the message apart where the class puts it together. */
-function fromFailure({ code, message }: Failure): HdmError {
+/** An error that came over a pipe. */
+export function fromFailure({ code, message }: Failure): HdmError {
   const [where, ...problem] = message.split(': ');
   return new HdmError(code as ErrorCode, where!, problem.join(': ').replace(/\.$/, ''));
 }
@@ -217,8 +265,8 @@ function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new HdmError('cancelled', 'picture', 'it was cancelled');
 }
 
-function hung(): HdmError {
-  const problem = `it was cancelled, but the engine still worked ${CANCEL_PATIENCE_MS / 1000} s later and was ended`;
+function hung(patienceMs: number): HdmError {
+  const problem = `it was cancelled, but the engine still worked ${patienceMs / 1000} s later and was ended`;
   return new HdmError('cancelled', 'picture', problem, 'The engine is started again');
 }
 

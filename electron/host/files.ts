@@ -19,7 +19,7 @@ export interface FilesOptions {
 
 /** More are of no use in a list, and would take long to look at. */
 const MAX_ENTRIES = 2_000;
-const ENDINGS = ['.safetensors', '.json', '.csv', '.png', '.webp', '.jpg', '.jpeg'];
+const ENDINGS = ['.safetensors', '.json', '.jsonl', '.csv', '.png', '.webp', '.jpg', '.jpeg'];
 
 /** Answers `files.list`; without a folder it shows the person's own. Throws `disk` when it cannot be read. */
 export function filesHandlers({ places, settings }: FilesOptions): HandlersOf<'files'> {

@@ -22,6 +22,10 @@ export interface FileRoutes {
   preview(jobId: string): Uint8Array | undefined;
   /** WebP. */
   draft(id: string): Uint8Array | undefined;
+  /** Path of the picture of a sample of a run. */
+  sample(name: string): Promise<string>;
+  /** WebP: one picture of a dataset that is looked at. */
+  datasetThumbnail(name: string): Promise<Uint8Array>;
   /** Path of a file that was made for a window. */
   made(name: string): string;
   /** Keeps what comes, whole or not at all. Throws when it is more than `maxBytes` or breaks off. */
@@ -70,6 +74,18 @@ const ROUTES: Readonly<Record<string, { readonly names: RegExp; readonly find: R
   [PLACES.drafts]: {
     names: ID,
     find: (files, id) => ({ bytes: files.draft(id), type: 'image/webp', caching: NEVER }),
+  },
+  [PLACES.samples]: {
+    names: ID,
+    find: async (files, name) => ({ file: await files.sample(name), caching: FOREVER }),
+  },
+  [PLACES.datasets]: {
+    names: ID,
+    find: async (files, name) => ({
+      bytes: await files.datasetThumbnail(name),
+      type: 'image/webp',
+      caching: NEVER,
+    }),
   },
   [PLACES.downloads]: {
     names: FILE_NAME,

@@ -3,7 +3,17 @@ import type { FoundSettings, Model, Picture, Settings } from '../contract.ts';
 import type { PictureSettings } from '../../engine/image/settings.ts';
 import type { DeviceReport } from '../../engine/runtime/devices.ts';
 import type { CheckResult, EngineState, Progress } from '../contract.ts';
-import type { Draft, DraftTask, DrawResult, DrawTask, Loadable } from '../engine/protocol.ts';
+import type { RunRequest, TrainingEvent } from '../../engine/training/run/events.ts';
+import type {
+  Draft,
+  DraftTask,
+  DrawResult,
+  DrawTask,
+  Loadable,
+  MeasuredCost,
+  TrainResult,
+  TrainTask,
+} from '../engine/protocol.ts';
 
 /** The engine's process, started when it is first needed and again after it ended. */
 export interface Engine {
@@ -18,6 +28,22 @@ export interface Engine {
   check(device: string, folder: string): Promise<CheckResult[]>;
   unload(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The engine as a training run needs it. */
+export interface TrainingEngine {
+  /** Throws as `draw`; after the signal it saves first, which may take a while. */
+  train(task: TrainTask, hooks: TrainHooks): Promise<TrainResult>;
+  ask(runId: string, request: RunRequest): void;
+  /** Fulfilled with true when the run stands between two steps; false: it went on, or there is none. */
+  giveWay(runId: string): Promise<boolean>;
+  goOn(runId: string): void;
+  measure(task: TrainTask, signal: AbortSignal): Promise<MeasuredCost>;
+}
+
+export interface TrainHooks {
+  readonly signal: AbortSignal;
+  readonly onEvents: (events: readonly TrainingEvent[]) => void;
 }
 
 export interface DrawHooks {
@@ -37,6 +63,8 @@ export interface Arbiter {
 export interface Lease {
   /** Somebody more urgent waits: a long user (training) gives way at its next step. */
   readonly isWanted: boolean;
+  /** Fulfilled as soon as that is so. */
+  readonly wanted: Promise<void>;
   release(): void;
 }
 

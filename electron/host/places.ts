@@ -12,6 +12,8 @@ export interface Places {
   readonly pictures: string;
   readonly thumbnails: string;
   readonly models: string;
+  /** Training runs, a folder each. */
+  readonly runs: string;
   readonly wildcards: string;
   /** Downloads that are not complete. */
   readonly downloads: string;
@@ -35,6 +37,7 @@ export function openPlaces(data: string = usualFolder()): Places {
     pictures: folder('pictures'),
     thumbnails: folder('thumbnails'),
     models: folder('models'),
+    runs: folder('runs'),
     wildcards: folder('wildcards'),
     downloads: folder('downloads'),
     uploads: folder('uploads'),

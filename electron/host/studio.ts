@@ -23,7 +23,11 @@ import { openLog } from './log.ts';
 import { ModelShelf } from './models/models.ts';
 import { emptyFolder, openPlaces, type Places } from './places.ts';
 import { Prompts } from './prompts/prompts.ts';
+import { resourceFolder } from './resources.ts';
 import { StoredSettings } from './settings.ts';
+import { Datasets } from './training/datasets.ts';
+import { Recipes } from './training/recipes.ts';
+import { Training } from './training/training.ts';
 import { Uploads } from './uploads.ts';
 import type { Studio, StudioOptions } from './wire.ts';
 import { Workspace } from './workspace.ts';
@@ -73,6 +77,11 @@ async function putTogether(
     remember: (prompt) => prompts.remember(prompt),
     log,
   });
+  const datasets = new Datasets(events);
+  const training = new Training({
+    ...{ database, events, engine, arbiter, models, settings, places, log },
+    recipes: new Recipes(resourceFolder('recipes')),
+  });
   const downloads = new Downloads({ database, events, places, settings, models });
 
   const snapshot = (): Snapshot => ({
@@ -84,6 +93,7 @@ async function putTogether(
     jobs: jobs.list(),
     models: models.list(),
     downloads: downloads.list(),
+    runs: training.list(),
     settings: settings.get(),
     library: { count: library.count, revision: library.revision },
     workspace: workspace.get(),
@@ -99,6 +109,7 @@ async function putTogether(
   };
 
   for (const { message } of await models.scan()) log(message);
+  training.start();
   jobs.start();
   downloads.start();
   return {
@@ -109,6 +120,8 @@ async function putTogether(
       ...library.handlers,
       ...models.handlers,
       ...downloads.handlers,
+      ...datasets.handlers,
+      ...training.handlers,
       ...settings.handlers,
       ...filesHandlers({ places, settings }),
       ...devicesHandlers({ engine, arbiter, settings }),
@@ -121,11 +134,15 @@ async function putTogether(
       thumbnail: (id) => library.ensureThumbnail(id),
       preview: (jobId) => jobs.preview(jobId),
       draft: (id) => jobs.draft(id),
+      sample: (name) => training.sample(name),
+      datasetThumbnail: (name) => datasets.thumbnail(name),
       made: (name) => madeFile(places, name),
       receiveUpload: (stream, options) => uploads.receive(stream, options),
     },
     async close() {
       prompts.close();
+      datasets.close();
+      await training.close(); // a run saves first, for which it needs the engine
       await Promise.all([jobs.close(), engine.close(), downloads.close()]);
       closeDatabase(database, places.database);
     },

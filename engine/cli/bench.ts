@@ -10,12 +10,14 @@ import { z } from 'zod';
 import { HdmError } from '../errors.ts';
 import { XUT_PRESETS } from '../models/xut-config.ts';
 import { openRuntime } from '../runtime/devices.ts';
+import { formatTimes } from '../runtime/webgpu/profile.ts';
 import { deviceOption, jsonOption, toNumber, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
 import { benchTrain, type TrainSetting } from './train-workload.ts';
 import {
   benchChange,
   benchForward,
+  benchKernels,
   benchPart,
   benchSample,
   benchStart,
@@ -100,7 +102,29 @@ export function benchCommand(): Command {
       measure(options, () => benchStart(options), false),
     ),
   );
+  bench.addCommand(kernelsCommand());
   return bench;
+}
+
+function kernelsCommand(): Command {
+  return new Command('kernels')
+    .description('every kernel of our own GPU runtime in one pass of the denoiser')
+    .addOption(
+      new Option('--preset <name>', 'size of the model').choices(Object.keys(XUT_PRESETS)).default('base'),
+    )
+    .option('--size <pixels>', 'side of the picture', toWhole, 1024)
+    .option('--ctx <tokens>', 'tokens of text', toWhole, 96)
+    .option('--reps <number>', 'runs, of which the last counts', toWhole, 5)
+    .addOption(
+      new Option('--precision <format>', 'number format (default: by device)').choices(['f32', 'f16']),
+    )
+    .addOption(jsonOption())
+    .action(async (options: BenchOptions) => {
+      const output = openOutput(options.json ?? false);
+      const kernels = await benchKernels(options, options.precision);
+      output.line(formatTimes(kernels, { teraflops: 0, gigabytes: 0 }));
+      output.result({ kernels });
+    });
 }
 
 function measured(command: Command): Command {

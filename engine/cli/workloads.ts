@@ -17,6 +17,8 @@ import { QWEN3_600M, qwen3 } from '../models/qwen3.ts';
 import { xut, xutInputs } from '../models/xut.ts';
 import { XUT_PRESETS } from '../models/xut-config.ts';
 import type { Program, Runtime, Values } from '../runtime/runtime.ts';
+import type { KernelTime } from '../runtime/webgpu/profile.ts';
+import { webgpuRuntime } from '../runtime/webgpu/runtime.ts';
 import { normals, uniforms } from '../sampling/noise.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
 import { declaredWeights, graphWeights, type Weights } from '../weights/weights.ts';
@@ -56,6 +58,19 @@ export async function benchForward(model: BenchModel, setting: Setting): Promise
   const ms = await median(setting.reps, () => program.run(inputs));
   await program.dispose();
   return { key: 'ms_per_forward', values: { ms_per_forward: ms } };
+}
+
+/** Times of the kernels of our own GPU runtime in one pass of the denoiser, the last of several. */
+export async function benchKernels(setting: Setting, precision?: FloatDType): Promise<readonly KernelTime[]> {
+  let last: readonly KernelTime[] = [];
+  const half = precision !== 'f32';
+  const runtime = await webgpuRuntime({ half, profile: (times) => (last = times) });
+  const program = await compileXut({ runtime, precision: precision ?? runtime.precision }, setting.preset);
+  const inputs = xutValues(setting, setting.size, setting.ctx);
+  for (let run = 0; run < Math.max(1, setting.reps); run++) await program.run(inputs);
+  await program.dispose();
+  runtime.close();
+  return last;
 }
 
 /** ms_per_image: Euler steps with guidance, the prompt and the empty prompt one after the other. */

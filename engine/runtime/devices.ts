@@ -94,7 +94,7 @@ async function probeDevices(): Promise<DeviceReport[]> {
 
 function bundledProviders(): OnnxProvider[] {
   const known = DEVICES.filter((name) => name !== 'auto' && name !== 'cpu' && name !== 'webgpu');
-  const bundled = listSupportedBackends().map(({ name }) => name as string);
+  const bundled = listSupportedBackends().map(({ name }) => name);
   return known.filter((name) => bundled.includes(providerName(name)));
 }
 

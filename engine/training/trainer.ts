@@ -6,7 +6,7 @@
 import { HdmError } from '../errors.ts';
 import { gradients } from '../gradient.ts';
 import { f32, toFloat32, type TensorData } from '../graph/dtype.ts';
-import { Graph, type Tensor } from '../graph/graph.ts';
+import { Graph } from '../graph/graph.ts';
 import { add, like, mul } from '../ops/elementwise.ts';
 import { reshape } from '../ops/movement.ts';
 import { sumOfSquares } from '../ops/reduce.ts';
@@ -239,24 +239,26 @@ class Programs {
 }
 
 /** Loss and gradients of a batch; the gradients are assigned, or added to those that are there. */
-export function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean): Graph {
+function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean): Graph {
   const graph = new Graph();
   const { loss, losses } = options.objective(graph, 'value');
   const scaled = mul(loss, reshape(graph.input('lossScale', 'f32', []), loss.shape));
   const names = [...shapes.keys()];
   const values = names.map((name) => variableOf(graph, 'value', name, shapes.get(name)!));
-  const fresh = gradients(scaled, values, { checkpointing: options.checkpointing });
+  const found = gradients(scaled, values, { checkpointing: options.checkpointing });
 
-  const squares: Tensor[] = [];
-  names.forEach((name, index) => {
-    const shape = shapes.get(name)!;
-    const total = isFirst ? fresh[index]! : add(variableOf(graph, 'gradient', name, shape), fresh[index]!);
+  // From the last layer to the first, as the backward pass goes: what a layer's gradient needs can be forgotten then.
+  let squares = like(loss, 0);
+  for (let index = names.length - 1; index >= 0; index--) {
+    const name = names[index]!;
+    const fresh = found[index]!;
+    const total = isFirst ? fresh : add(variableOf(graph, 'gradient', name, shapes.get(name)!), fresh);
     graph.assign(variableName('gradient', name), total);
-    squares.push(sumOfSquares(total));
-  });
+    squares = add(squares, sumOfSquares(total));
+  }
   graph.output('loss', loss);
   graph.output('losses', losses);
-  graph.output('squares', squares.reduce(add, like(loss, 0)));
+  graph.output('squares', squares);
   return graph;
 }
 

@@ -170,6 +170,22 @@ export class App {
     if (this.mode === 'browser') await this.startHost();
   }
 
+  /** The person closes the studio and opens it again: what is under way may finish what it writes. */
+  async quitAndStart(): Promise<void> {
+    if (this.mode === 'desktop') {
+      const host = this.hostId();
+      this.#pages.splice(0);
+      await this.#desktop!.close();
+      await gone(host);
+      return this.#startDesktop();
+    }
+    const host = this.hostId();
+    process.kill(host, 'SIGTERM');
+    await gone(host);
+    await this.startHost();
+    await this.page.reload();
+  }
+
   /** The engine ends as if the system had killed it. */
   killEngine(): void {
     const engine = this.engineId();

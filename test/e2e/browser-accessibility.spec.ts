@@ -7,6 +7,7 @@ import { TestHub } from '../electron/downloads-server.ts';
 import { expect, test } from './app.ts';
 import { readPictures } from './data.ts';
 import { addMadeUpPictures } from './made-up.ts';
+import { addMadeUpRuns } from './made-up-runs.ts';
 import {
   cancelRunning,
   dropFile,
@@ -32,7 +33,7 @@ test.describe('without anything', () => {
   test.use({ appOptions: { model: 'none' } });
 
   test('empty screens have no serious fault', async ({ app }) => {
-    for (const screen of ['create', 'compare', 'library', 'models', 'settings'] as const) {
+    for (const screen of ['create', 'compare', 'library', 'models', 'train', 'settings'] as const) {
       await goTo(app.page, screen);
       await expectNoFaults(app.page, screen);
     }
@@ -209,11 +210,36 @@ test.describe('with pictures', () => {
       await goToAddress(page, 'settings');
       await page.locator('select').first().selectOption(language);
       await expect(page.locator('html')).toHaveAttribute('lang', new RegExp(`^${language}`));
-      for (const screen of ['settings', 'create', 'library']) {
+      for (const screen of ['settings', 'create', 'library', 'train']) {
         await goToAddress(page, screen);
         await expectNoFaults(page, `${screen} ${language}`);
       }
     }
+  });
+});
+
+test.describe('with training runs', () => {
+  test.use({ appOptions: { prepare: (prepared) => addMadeUpRuns(prepared) } });
+
+  test('Train has no serious fault', async ({ app }) => {
+    const { page } = app;
+    await goTo(page, 'train');
+    const samples = page.getByRole('region', { name: en.train.samples });
+    await expect(samples.locator('img').first()).toBeVisible();
+    await page.getByLabel(en.train.chart.beside).selectOption({ index: 1 });
+    await expectNoFaults(page, 'monitor');
+    await samples.getByRole('button').last().click();
+    await page.getByLabel(en.train.compareStep).selectOption({ index: 1 });
+    await expect(page.getByRole('slider', { name: en.compare.line })).toBeVisible();
+    await expectNoFaults(page, 'sample');
+    await page.keyboard.press('Escape');
+
+    await page.getByRole('button', { name: en.train.new }).click();
+    await page.getByRole('button', { name: en.train.lookThrough }).click();
+    await expect(page.getByRole('dialog').locator('img').first()).toBeVisible();
+    await expectNoFaults(page, 'dataset');
+    await page.keyboard.press('Escape');
+    await expectNoFaults(page, 'new run');
   });
 });
 

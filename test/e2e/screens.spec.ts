@@ -3,6 +3,7 @@ import { en } from '../../renderer/messages/en.ts';
 import { expect, test, type App } from './app.ts';
 import { layoutFaults } from './layout.ts';
 import { addMadeUpPictures } from './made-up.ts';
+import { addMadeUpRuns } from './made-up-runs.ts';
 import { differenceFrom, obstacleToComparing, shoot } from './screens.ts';
 import { goTo, promptOf } from './steps.ts';
 
@@ -25,6 +26,8 @@ const COMPARED = [
   'pair-1440x900-dark',
   'grid-1440x900-light',
   'models-1440x900-dark',
+  'train-1440x900-light',
+  'new-run-1440x900-dark',
   'settings-1440x900-light',
   'keys-1440x900-dark',
 ];
@@ -51,7 +54,10 @@ test.describe('every screen', () => {
         },
         isSeedLocked: true,
       },
-      prepare: (prepared) => addMadeUpPictures(prepared, 30),
+      prepare: async (prepared) => {
+        await addMadeUpPictures(prepared, 30);
+        await addMadeUpRuns(prepared);
+      },
     },
   });
 
@@ -118,13 +124,34 @@ test.describe('every screen', () => {
     await look(app, 'settings', fields);
   });
 
+  test('Train looks as it should', async ({ app }) => {
+    const { page } = app;
+    await goTo(page, 'train');
+    await expect(page.getByRole('region', { name: en.train.samples }).locator('img').first()).toBeAttached();
+    await look(app, 'train');
+    await page.getByRole('heading', { name: en.train.samples }).scrollIntoViewIfNeeded();
+    await look(app, 'train-samples');
+    await page.getByRole('region', { name: en.train.samples }).getByRole('button').last().click();
+    await page.getByLabel(en.train.compareStep).selectOption({ index: 1 });
+    await look(app, 'train-sample');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: en.train.new }).click();
+    await expect(page.getByRole('button', { name: en.train.lookThrough })).toBeVisible();
+    await look(app, 'new-run');
+    await page.getByRole('heading', { name: en.train.section.cost }).scrollIntoViewIfNeeded();
+    await look(app, 'new-run-end');
+    await page.getByRole('button', { name: en.train.lookThrough }).click();
+    await expect(page.getByRole('dialog').locator('img').first()).toBeVisible();
+    await look(app, 'dataset');
+  });
+
   test('nothing is cut in Chinese and Japanese', async ({ app }) => {
     const { page } = app;
     for (const language of ['zh', 'ja']) {
       await page.evaluate(() => (location.hash = '/settings'));
       await page.locator('select').first().selectOption(language);
       await expect(page.locator('html')).toHaveAttribute('lang', new RegExp(`^${language}`));
-      for (const screen of ['settings', 'models', 'compare', 'library', 'create']) {
+      for (const screen of ['settings', 'models', 'train', 'compare', 'library', 'create']) {
         await page.evaluate((name) => (location.hash = `/${name}`), screen);
         await expect(page.locator(`nav a[href="#/${screen}"]`)).toHaveAttribute('aria-current', 'page');
         await look(app, `${screen}-${language}`, [], ['light']);

@@ -76,7 +76,11 @@ function open({
   const arbiter = {
     take: async (user: DeviceUser) => {
       happened.push(`take ${user}`);
-      return { isWanted: false, release: () => void happened.push('release') };
+      return {
+        isWanted: false,
+        wanted: new Promise<void>(() => {}),
+        release: () => void happened.push('release'),
+      };
     },
   };
   const settings = { get: () => ({ device }) as Settings, change: () => ({ device }) as Settings };

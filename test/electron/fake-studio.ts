@@ -33,6 +33,8 @@ export function fakeStudio({ handlers = {}, files = {} }: FakeOptions = {}): Fak
       thumbnail: async (id) => unknown(id),
       preview: () => undefined,
       draft: () => undefined,
+      sample: async (name) => unknown(name),
+      datasetThumbnail: async (name) => unknown(name),
       made: unknown,
       async receiveUpload(stream, { maxBytes, name }) {
         const chunks: Uint8Array[] = [];

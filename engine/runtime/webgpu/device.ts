@@ -83,7 +83,7 @@ export async function openDevice({ adapter: wanted, checks, half = true }: Devic
     lost = new HdmError('device', 'device webgpu', `the GPU was lost: ${firstLine(message)}`, ADVICE.lost);
   });
   device.addEventListener('uncapturederror', (event) => {
-    failure ??= deviceError((event as GPUUncapturedErrorEvent).error);
+    failure ??= deviceError(event.error);
   });
   return {
     root: gpu,

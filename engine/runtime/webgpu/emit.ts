@@ -66,7 +66,7 @@ export class Emitter {
   readonly #defined = new Map<Node, Defined>();
   #lines: string[] = [];
   /** Known values, innermost block last. */
-  readonly #scopes: Map<string, string>[] = [new Map()];
+  readonly #scopes: Map<string, string>[] = [new Map<string, string>()];
   #counter = 0;
 
   /** `prefix` keeps the names of buffers apart from those of a kernel around it. */

@@ -179,7 +179,7 @@ export function fromBytes(
   if (dtype === 'i64') return { dtype, shape, data: BigInt64Array.from(array as Int32Array, BigInt) };
   if (dtype === 'bf16') return { dtype, shape, data: halves(Float32Array.from(array as Float32Array)) };
   const data = new DTYPES[dtype].array(new ArrayBuffer(length * DTYPES[dtype].bytes), 0, length);
-  (data as Float32Array).set(array as Float32Array);
+  (data as Float32Array).set(array);
   return { dtype, shape, data };
 }
 
@@ -198,7 +198,7 @@ function convertNumbers(dtype: DType, data: TypedArray, format: Format): StoredA
   if (numbers instanceof BigInt64Array) {
     for (let i = 0; i < numbers.length; i++) result[i] = Number(numbers[i]);
   } else {
-    result.set(numbers as Float32Array);
+    result.set(numbers);
   }
   return result;
 }

@@ -80,7 +80,14 @@ function wholeOf({ right, columns }: Run, first: Node, base: Node, keep: (node: 
     return unflatten(position, base.shape);
   };
   const shape = [left.shape.at(-1)!, columns];
-  const view = keep({ ...first, work: { kind: 'view', place }, inputs: [base], shape, format: base.format });
+  const key = `strides ${ofRow} ${ofColumn} ${right.offset}`;
+  const view = keep({
+    ...first,
+    work: { kind: 'view', key, place },
+    inputs: [base],
+    shape,
+    format: base.format,
+  });
   return { ...first, inputs: [left, view], shape: [...first.shape.slice(0, -1), columns] };
 }
 
@@ -88,5 +95,5 @@ function partOf(node: Node, { products }: Run, whole: Node): Node {
   const before = products.slice(0, products.indexOf(node));
   const start = fixed(before.reduce((total, { shape }) => total + shape.at(-1)!, 0));
   const place = (at: readonly Index[]): Index[] => [...at.slice(0, -1), plus(at.at(-1)!, start)];
-  return { ...node, work: { kind: 'view', place }, inputs: [whole] };
+  return { ...node, work: { kind: 'view', key: `columns ${start.text}`, place }, inputs: [whole] };
 }

@@ -26,8 +26,15 @@ export type Work =
   | { readonly kind: 'range' }
   /** Elementwise, by a rule of `elementwise.ts`. Operands stretch. */
   | { readonly kind: 'map'; readonly rule: string }
-  /** The same numbers elsewhere. Coordinates in the input of coordinates in the result. */
-  | { readonly kind: 'view'; readonly place: (coordinates: readonly Index[]) => readonly Index[] }
+  /**
+   * The same numbers elsewhere: coordinates in the input of coordinates in the result. Views with the same key and shapes
+   * do the same.
+   */
+  | {
+      readonly kind: 'view';
+      readonly key: string;
+      readonly place: (coordinates: readonly Index[]) => readonly Index[];
+    }
   | { readonly kind: 'pad'; readonly axis: number; readonly before: number }
   | { readonly kind: 'concat'; readonly axis: number }
   /** Rows of a table by their numbers. */

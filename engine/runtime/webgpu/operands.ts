@@ -104,7 +104,7 @@ export function prepareOperands(resolved: Resolved): Resolved {
 /** A view, which whoever copies it gives its place among the nodes. */
 function stretchedTo(input: Node, shape: readonly number[]): Node {
   const place = (coordinates: readonly Index[]): Index[] => stretched(coordinates, input.shape);
-  return { ...input, work: { kind: 'view', place }, inputs: [input], shape };
+  return { ...input, work: { kind: 'view', key: 'broadcast', place }, inputs: [input], shape };
 }
 
 function heavyInputs(node: Node, copyOf: (node: Node) => Node): Node[] {

@@ -2,6 +2,7 @@
 import { count } from '../../graph/shape.ts';
 import type { Gpu } from './device.ts';
 import { fuse, type Group } from './fuse.ts';
+import { writeOnce, type KnownGroups } from './groups/known.ts';
 import { writeHeavy } from './groups/heavy.ts';
 import { writeMap } from './groups/map.ts';
 import { writeReduction } from './groups/reduce.ts';
@@ -34,9 +35,10 @@ const WRITERS: Readonly<Record<Group['kind'], Writer>> = {
 export function plan(
   resolved: Resolved,
   { features, buffersPerKernel }: Pick<Gpu, 'features' | 'buffersPerKernel'>,
+  known: KnownGroups = new Map(),
 ): Plan {
   const write = (group: Group, context: Omit<WriteContext, 'features'>): Written =>
-    WRITERS[group.kind](group, { features, ...context });
+    writeOnce(known, WRITERS[group.kind], group, { features, ...context });
   const fused = fuse(resolved, {
     buffers: buffersPerKernel,
     attempt: (group, isStored) => write(group, { isStored }),
@@ -77,8 +79,9 @@ function placeVariables(resolved: Resolved, groups: readonly Group[], written: r
   const positions = new Map(
     groups.flatMap((group, index) => group.outputs.map((node) => [node, index] as const)),
   );
+  const variables = new Map(resolved.nodes.flatMap((node) => variableEntry(node)));
   for (const [name, node] of resolved.assignments) {
-    const old = resolved.nodes.find(({ work }) => isVariable(work, name));
+    const old = variables.get(name);
     const at = positions.get(node) ?? -1; // nothing is computed for a tensor without elements
     const last = (old && lastRead.get(old)) ?? -1;
     if (at < 0 || last > at || (last === at && !written[at]!.isAligned(old!))) continue;
@@ -90,8 +93,9 @@ function placeVariables(resolved: Resolved, groups: readonly Group[], written: r
   return result;
 }
 
-function isVariable(work: Node['work'], name: string): boolean {
-  return work.kind === 'given' && work.source.kind === 'variable' && work.source.name === name;
+function variableEntry(node: Node): [name: string, Node][] {
+  const { work } = node;
+  return work.kind === 'given' && work.source.kind === 'variable' ? [[work.source.name, node]] : [];
 }
 
 /** Gives every node of the steps a buffer; two share one when they do not live at the same time. */

@@ -1,5 +1,6 @@
 /** @file A compiled graph: one plan for each combination of sizes, all on the same weights and variables. */
 import type { Sizes } from '../../graph/dim.ts';
+import { f32, type TensorData } from '../../graph/dtype.ts';
 import type { Graph } from '../../graph/graph.ts';
 import { count, evaluateShape } from '../../graph/shape.ts';
 import { bindSizes } from '../bind.ts';
@@ -9,10 +10,11 @@ import { fromBytes, numbersToBytes, toBytes, type Memory, type SharedBuffers } f
 import type { Profiler } from './profiler.ts';
 import { FORMAT_BYTES, type Node } from './node.ts';
 import { mergeProducts } from './merge.ts';
+import type { KnownGroups } from './groups/known.ts';
 import { prepareOperands } from './operands.ts';
 import type { Compiled, Pipelines } from './pipelines.ts';
 import { plan, type Location, type Plan } from './plan.ts';
-import { formatOf, resolve } from './resolve.ts';
+import { formatOf, resolve, SCALARS, scalarsOf } from './resolve.ts';
 import type { WebgpuVariables } from './variables.ts';
 import type { WeightBuffers } from './weights.ts';
 
@@ -21,6 +23,7 @@ export interface Machine {
   readonly memory: Memory;
   readonly pipelines: Pipelines;
   readonly shared: SharedBuffers;
+  readonly known: KnownGroups;
   /** Times every kernel. */
   readonly profiler?: Profiler;
 }
@@ -72,7 +75,7 @@ export class WebgpuProgram implements Program {
     for (const [name, { dtype, shape }] of this.#graph.assignments) {
       await this.#variables!.prepare(name, { dtype, shape: evaluateShape(shape, sizes) });
     }
-    for (const [name, value] of Object.entries(inputs)) this.#upload(name, value);
+    for (const [name, value] of this.#packed(inputs)) this.#upload(name, value);
     this.#submit(specialized, [], profiler);
     const results = this.#download(specialized);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
@@ -121,9 +124,9 @@ export class WebgpuProgram implements Program {
   }
 
   async #prepare(sizes: Sizes): Promise<Specialized> {
-    const { memory, pipelines, shared } = this.#machine;
+    const { memory, pipelines, shared, known } = this.#machine;
     const resolved = mergeProducts(resolve(this.#graph, sizes, memory.gpu.features.half));
-    const made = plan(prepareOperands(resolved), memory.gpu);
+    const made = plan(prepareOperands(resolved), memory.gpu, known);
     const compiling = made.steps.map(({ kernel }) => pipelines.get(kernel));
     const [constants, weights] = [new Map<Node, GPUBuffer>(), new Map<Node, GPUBuffer>()];
     for (const [node, location] of made.locations) {
@@ -150,6 +153,15 @@ export class WebgpuProgram implements Program {
     return buffer;
   }
 
+  /** The inputs as they are uploaded: single numbers together. */
+  #packed(inputs: Values): [string, TensorData][] {
+    const names = scalarsOf(this.#graph);
+    const others = Object.entries(inputs).filter(([name]) => !names.includes(name));
+    if (names.length === 0) return others;
+    const numbers = names.map((name) => Number(inputs[name]!.data[0]));
+    return [...others, [SCALARS, f32([names.length], numbers)]];
+  }
+
   #upload(name: string, value: Values[string]): void {
     const { memory } = this.#machine;
     const bytes = toBytes(value, formatOf(value.dtype, memory.gpu.features.half));
@@ -173,7 +185,7 @@ export class WebgpuProgram implements Program {
     const encoder = device.createCommandEncoder();
     const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
       pass.setPipeline(specialized.compiled[index]!.pipeline);
-      pass.setBindGroup(0, groups[index]!);
+      pass.setBindGroup(0, groups[index]);
       pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
     };
     if (profiler)

@@ -16,6 +16,15 @@ export interface Resolved {
   readonly assignments: ReadonlyMap<string, Node>;
 }
 
+/** All inputs that are single f32 numbers are one buffer: a kernel may use few buffers, an update needs many numbers. */
+export const SCALARS = '(scalars)';
+
+/** The inputs in that buffer, in their order. */
+export function scalarsOf({ inputs }: Graph): string[] {
+  const isScalar = ([, { dtype, shape }]: [string, Tensor]): boolean => dtype === 'f32' && shape.length === 0;
+  return [...inputs].filter(isScalar).map(([name]) => name);
+}
+
 /** How a format of the graph lies in a buffer. */
 export function formatOf(dtype: DType, hasHalf: boolean): Format {
   if (dtype === 'f16' && hasHalf) return 'f16';
@@ -86,20 +95,23 @@ export class NodeMaker {
   }
 
   view(
+    key: string,
     input: Node,
     shape: readonly number[],
     place: (coordinates: readonly Index[]) => readonly Index[],
   ): Node {
-    return this.make({ kind: 'view', place }, [input], shape, input.format);
+    return this.make({ kind: 'view', key, place }, [input], shape, input.format);
   }
 
   reshape(input: Node, shape: readonly number[]): Node {
-    return this.view(input, shape, (coordinates) => unflatten(flatten(coordinates, shape), input.shape));
+    return this.view('reshape', input, shape, (coordinates) =>
+      unflatten(flatten(coordinates, shape), input.shape),
+    );
   }
 
   slice(input: Node, axis: number, start: number, length: number): Node {
     const shape = input.shape.map((size, index) => (index === axis ? length : size));
-    return this.view(input, shape, (coordinates) =>
+    return this.view(`slice ${axis} ${start}`, input, shape, (coordinates) =>
       coordinates.map((at, index) => (index === axis ? plus(at, fixed(start)) : at)),
     );
   }
@@ -152,7 +164,14 @@ interface Context {
 type Rule = (context: Context) => Node;
 
 const RULES: Readonly<Record<string, Rule>> = {
-  input: (context) => given('input', context, context.format),
+  input(context) {
+    const { maker, tensor, shape, format } = context;
+    const names = scalarsOf(tensor.graph);
+    const position = names.indexOf((tensor.attributes as NamedType).name);
+    if (position < 0) return given('input', context, format);
+    const all = maker.given({ kind: 'input', name: SCALARS }, [names.length], 'f32');
+    return maker.reshape(maker.slice(all, 0, position, 1), shape);
+  },
   variable: (context) => given('variable', context, context.format),
   weight: (context) => given('weight', context, weightFormat(context.tensor.dtype, context.maker.hasHalf)),
   constant({ maker, tensor, shape, format }) {
@@ -175,10 +194,12 @@ const RULES: Readonly<Record<string, Rule>> = {
   reshape: ({ maker, inputs: [x], shape }) => maker.reshape(x!, shape),
   transpose({ maker, inputs: [x], tensor, shape }) {
     const { order } = tensor.attributes as { order: readonly number[] };
-    return maker.view(x!, shape, (coordinates) => order.map((_, axis) => coordinates[order.indexOf(axis)]!));
+    return maker.view(`transpose ${order.join()}`, x!, shape, (coordinates) =>
+      order.map((_, axis) => coordinates[order.indexOf(axis)]!),
+    );
   },
   broadcast: ({ maker, inputs: [x], shape }) =>
-    maker.view(x!, shape, (coordinates) => stretched(coordinates, x!.shape)),
+    maker.view('broadcast', x!, shape, (coordinates) => stretched(coordinates, x!.shape)),
   slice({ maker, inputs: [x], tensor, sizes, shape }) {
     const { axis, start } = tensor.attributes as { axis: number; start: Dim };
     return maker.slice(x!, axis, evaluateDim(start, sizes), shape[axis]!);
@@ -251,7 +272,7 @@ function elementwise({ maker, tensor, inputs, shape, format }: Context): Node {
   const numbers = inputs.map(literalOf);
   const rule = (ELEMENTWISE_RULES as Record<string, { value: (...x: number[]) => number }>)[tensor.op.name];
   if (rule && numbers.every((number) => number !== undefined)) {
-    return maker.reshape(maker.literal(rule.value(...(numbers as number[])), format), shape);
+    return maker.reshape(maker.literal(rule.value(...numbers), format), shape);
   }
   return maker.make({ kind: 'map', rule: tensor.op.name }, inputs, shape, format);
 }
@@ -268,7 +289,7 @@ function recastWeight(maker: NodeMaker, node: Node, format: Format): Node | unde
   if (work.kind === 'given' && work.source.kind === 'weight') return maker.given(work.source, shape, format);
   if (work.kind !== 'view') return undefined;
   const input = recastWeight(maker, inputs[0]!, format);
-  return input && maker.view(input, shape, work.place);
+  return input && maker.view(work.key, input, shape, work.place);
 }
 
 /** The coordinates in an operand of `shape` that was stretched. */

@@ -51,6 +51,7 @@ export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<Webgpu
     memory,
     pipelines: new Pipelines(gpu.device),
     shared: new SharedBuffers(memory),
+    known: new Map(),
     ...profilerFor(memory, options.profile ?? (isDebug ? printTimes() : undefined)),
   };
   return {

@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HdmError } from '../../errors.ts';
 import type { FloatDType } from '../../graph/dtype.ts';
 import { count } from '../../graph/shape.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -44,12 +45,13 @@ export interface RunEstimate {
 const STATES = 3; // two generations, and the one being written
 const MEASURED = 2;
 
-/** Measures every stage. Errors as `trainRun`, found before any time was spent. */
+/** Measures every stage. Errors as `trainRun`, found before any time was spent; `cancelled` after the signal. */
 export async function estimateRun(
   runtime: Runtime,
   recipe: Recipe,
   data: DatasetSource,
   note: (text: string) => void,
+  signal?: AbortSignal,
 ): Promise<RunEstimate> {
   const precision = recipe.precision === 'auto' ? runtime.precision : recipe.precision;
   const split = splitDataset(await openDataset(data), recipe.validation.pictures, recipe.seed);
@@ -61,7 +63,7 @@ export async function estimateRun(
       const position = { stage, rank: 0, worldSize: 1 };
       const session = await openSession({ runtime, precision, recipe, data: split, folder, position });
       try {
-        stages.push(await measure(session, recipe, stage));
+        stages.push(await measure(session, recipe, stage, signal));
         if (session.stage.trains === 'vae') await keepVae(runtime, precision, folder, recipe, session);
       } finally {
         await session.close();
@@ -98,10 +100,16 @@ async function keepVae(
   linkFolder(join(draft, 'vae'), join(folder, RUN_FILES.parts, 'vae'));
 }
 
-async function measure(session: Session, recipe: Recipe, stage: number): Promise<StageEstimate> {
+async function measure(
+  session: Session,
+  recipe: Recipe,
+  stage: number,
+  signal: AbortSignal | undefined,
+): Promise<StageEstimate> {
   const { steps, learner, heldOut } = session;
   let stepMs = 0;
   for (let stageStep = 0; stageStep < MEASURED; stageStep++) {
+    if (signal?.aborted) throw new HdmError('cancelled', 'training', 'the measurement was stopped');
     const position = { stage, stageStep, step: stageStep, seen: 0, rank: 0, worldSize: 1 };
     ({ stepMs } = await trainStep(session, position, recipe));
   }

@@ -104,5 +104,8 @@ export type StepEvent = z.infer<typeof stepEvent>;
 export type Phase = (typeof PHASES)[number];
 export type Warning = (typeof WARNINGS)[number];
 
-/** What a person may ask of a run; it is done between two steps. */
-export type RunRequest = 'pause' | 'continue' | 'sample' | 'save' | 'stop';
+/**
+ * What a person may ask of a run; it is done between two steps. `stop` saves a checkpoint; `leave`, for when the program
+ * ends, keeps the state only, which is quick.
+ */
+export type RunRequest = 'pause' | 'continue' | 'sample' | 'save' | 'stop' | 'leave';

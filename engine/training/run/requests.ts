@@ -1,7 +1,10 @@
 /** @file What a person asks of a run; it is answered between two steps. */
 import type { RunRequest } from './events.ts';
+import { Gate } from './gate.ts';
 
 export class RunRequests {
+  /** Closed while somebody else needs the device for a moment. */
+  readonly gate = new Gate();
   #waiting: RunRequest[] = [];
   #wake: (() => void) | undefined;
 

@@ -120,7 +120,13 @@ async function trainStage(run: Run, session: Session, requests: RunRequests): Pr
   if (run.position.stageStep === 0) await validateNow(run, session); // what is to be beaten
   phase(run, 'training');
   for (;;) {
-    const isStopped = (await answer(run, session, requests)) || run.position.step >= run.maxSteps;
+    await requests.gate.pass();
+    const end = await answer(run, session, requests);
+    if (end === 'leave') {
+      await keepState(run, session);
+      return 'stopped';
+    }
+    const isStopped = end === 'stop' || run.position.step >= run.maxSteps;
     const isDone = run.position.stageStep === session.steps;
     if (isStopped || isDone) {
       await saveAll(run, session);
@@ -173,12 +179,16 @@ async function validateNow(run: Run, { learner, heldOut, watch }: Session): Prom
   return loss;
 }
 
-/** Does what was asked for; true when the run shall stop. */
-async function answer(run: Run, session: Session, requests: RunRequests): Promise<boolean> {
+/** Does what was asked for; returns how the run shall end, if it shall. */
+async function answer(
+  run: Run,
+  session: Session,
+  requests: RunRequests,
+): Promise<'stop' | 'leave' | undefined> {
   let isPaused = false;
   for (let request = requests.take(); request || isPaused; request = requests.take()) {
     request ??= await requests.next();
-    if (request === 'stop') return true;
+    if (request === 'stop' || request === 'leave') return request;
     if (request === 'continue') isPaused = false;
     if (request === 'sample') await sampleNow(run, session);
     if (request === 'save') await saveAll(run, session);
@@ -188,7 +198,7 @@ async function answer(run: Run, session: Session, requests: RunRequests): Promis
     }
     phase(run, isPaused ? 'paused' : 'training');
   }
-  return false;
+  return undefined;
 }
 
 function tellStep(run: Run, session: Session, result: StepResult): void {

@@ -87,8 +87,8 @@ function backwardOperands({ inputs }: Node): Node[] {
 
 /** Of an attention or a gradient of it, whose first inputs are q, k and v. */
 function problemOf({ work, inputs }: Node): AttentionProblem {
-  const [q, k, v, ...others] = inputs as readonly Node[] as [Node, Node, Node, ...Node[]];
-  const bias = others[work.kind === 'attention' ? 0 : 3] as Node | undefined;
+  const [q, k, v, ...others] = inputs as [Node, Node, Node, ...Node[]];
+  const bias = others[work.kind === 'attention' ? 0 : 3];
   const [batch, queries, heads, width] = q.shape as [number, number, number, number];
   const { scale } = work as WorkOf<AttentionKind>;
   const dtype = q.format as 'f16' | 'f32';

@@ -7,7 +7,7 @@ import { Emitter } from '../emit.ts';
 import type { Width } from '../elementwise.ts';
 import type { Group } from '../fuse.ts';
 import { unflatten, variable, type Index } from '../indexing.ts';
-import { type Node, type WorkOf } from '../node.ts';
+import type { Node, WorkOf } from '../node.ts';
 import { isOverRows, WORKGROUP } from '../reduction.ts';
 import { nameOf, positionAt, preamble, written } from './map.ts';
 import { ACROSS, reduceFunction, START, STEP } from './row.ts';

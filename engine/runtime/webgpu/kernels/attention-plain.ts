@@ -104,7 +104,7 @@ ${eachScore((r, j) => gradientOfScore(r, j, `first + own + ${r}u`, `begin + lane
 ${put('shares', (r, j) => `to_score_${r}_${j}`)}
 ${accumulate('result', 'shares', 'k', p)}
   }
-${eachAccumulator('result', p, (name, r, column) => `  store_to_q(batch, head, first + own + ${r}u, ${column}, ${name});`)}`,
+${eachAccumulator('result', p, (name, r, column) => `  store_to_q(batch, head, first + own + ${r}u, ${column}, ${name} * ${p.scale});`)}`,
   });
 }
 
@@ -141,7 +141,7 @@ ${put('to_scores', (r, j) => `to_score_${r}_${j}`)}
 ${accumulate('value', 'shares', 'g', p)}
 ${accumulate('key', 'to_scores', 'q', p)}
   }
-${eachAccumulator('key', p, (name, r, column) => `  store_to_k(batch, head, first + own + ${r}u, ${column}, ${name});`)}
+${eachAccumulator('key', p, (name, r, column) => `  store_to_k(batch, head, first + own + ${r}u, ${column}, ${name} * ${p.scale});`)}
   // Values follow the keys, as if they were ${batch} more batches.
 ${eachAccumulator('value', p, (name, r, column) => `  store_to_k(batch + ${batch}u, head, first + own + ${r}u, ${column}, ${name});`)}`,
   });
@@ -204,7 +204,7 @@ fn finish_score(product: f32, batch: u32, head: u32, query: u32, key: u32) -> f3
 
 /** The weight of a key for a query, and the gradient of a score over its weight; zeros for tokens that do not exist. */
 export function scoreGradients(p: AttentionProblem): string {
-  const { queries, keys, scale } = p;
+  const { queries, keys } = p;
   const isOutside = `query >= ${queries}u || key >= ${keys}u`;
   return /* wgsl */ `
 fn share_of(product: f32, batch: u32, head: u32, query: u32, key: u32) -> f32 {
@@ -214,7 +214,7 @@ fn share_of(product: f32, batch: u32, head: u32, query: u32, key: u32) -> f32 {
 
 fn to_share_of(product: f32, batch: u32, head: u32, query: u32, key: u32) -> f32 {
   if (${isOutside}) { return 0.0; }
-  return (product - products[${rowOf(p, 'query')}]) * ${scale};
+  return product - products[${rowOf(p, 'query')}];
 }`;
 }
 

@@ -17,25 +17,27 @@ export interface MatrixChoice {
   readonly config: MatrixConfig;
   /** Two strips in workgroup memory: the next one is written while this one is multiplied. */
   readonly ahead: boolean;
-  /** Matrices are loaded one step of k before they are multiplied. */
-  readonly early: boolean;
+  /** Groups added to a row of a strip, so that the rows of a matrix lie in different banks of the memory. */
+  readonly padding: number;
 }
 
 /** A group is what one load moves: 8 halves, 16 bytes. */
 const GROUP = 8;
-/** Groups added to a row of a strip, so that the rows of a matrix lie in different banks of the memory. */
+/** Groups added to a row of results on their way out. */
 const PADDING = 1;
 
 /** Tried on an H200 in this order of merit. */
 const SHAPES: readonly Omit<MatrixChoice, 'config'>[] = [
-  { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, early: false },
-  { m: 128, n: 256, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, early: false },
-  { m: 64, n: 128, k: 32, subgroup: { m: 32, n: 64 }, ahead: false, early: false },
-  { m: 64, n: 64, k: 32, subgroup: { m: 32, n: 32 }, ahead: false, early: false },
+  { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, padding: 1 },
+  { m: 128, n: 256, k: 32, subgroup: { m: 64, n: 64 }, ahead: false, padding: 1 },
+  { m: 64, n: 128, k: 32, subgroup: { m: 32, n: 64 }, ahead: false, padding: 1 },
+  { m: 64, n: 64, k: 32, subgroup: { m: 32, n: 32 }, ahead: false, padding: 1 },
 ];
 
 export function matrixChoices(product: Product, features: Features): readonly MatrixChoice[] {
-  if (product.left.dtype !== 'f16') return [];
+  // Which threads are a subgroup is known only where all are of one size.
+  const [smallest, largest] = features.subgroups;
+  if (product.left.dtype !== 'f16' || smallest !== largest) return [];
   const config = bestConfig(features);
   if (!config) return [];
   return SHAPES.map((shape) => ({ ...shape, config })).filter((choice) => fits(choice, product, features));
@@ -80,7 +82,7 @@ function sizesOf(
   const stripOf = (name: 'left' | 'right', source: Source, outer: number, first: number): Strip => {
     const [rows, length] = source.along === 'inner' ? [outer, choice.k] : [choice.k, outer];
     const groups = length / GROUP;
-    const stride = groups + PADDING;
+    const stride = groups + choice.padding;
     return { source, name, rows, groups, stride, first, size: rows * stride };
   };
   const leftStrip = stripOf('left', left, choice.m, 0);
@@ -134,19 +136,21 @@ ${multiplyStrip(choice, strips, '0u')}
 ${put('0u')}
     workgroupBarrier();
   }`;
+  // The two strips take turns, one barrier for each: what is put into one was fetched while the other was multiplied.
+  const turn = (from: number, to: number, next: number): string => /* wgsl */ `${put(`${to}u`)}
+    let next_${next} = min(at + ${next * choice.k}u, last);
+${fetch(`next_${next}`)}
+${multiplyStrip(choice, strips, `${from}u`)}
+    workgroupBarrier();`;
   const twoStrips = /* wgsl */ `  let second = min(begin + ${choice.k}u, last);
 ${fetch('second')}
   workgroupBarrier();
-  var current = 0u;
-  for (var at = begin; at < end; at += ${choice.k}u) {
-    let other = ${step}u - current;
-${put('other')}
-    let next = min(at + ${2 * choice.k}u, last);
-${fetch('next')}
-${multiplyStrip(choice, strips, 'current')}
-    workgroupBarrier();
-    current = other;
-  }`;
+  for (var at = begin; at < end; at += ${2 * choice.k}u) {
+${turn(0, step, 2)}
+    if (at + ${choice.k}u >= end) { break; }
+${turn(step, 0, 3)}
+  }
+  workgroupBarrier();`;
 
   const source = /* wgsl */ `
 ${enable({ half: usesHalf(product, epilogue), matrices: true })}
@@ -239,7 +243,7 @@ function copier(
 }
 
 function multiplyStrip(choice: MatrixChoice, [left, right]: [Strip, Strip], current: string): string {
-  const { config, subgroup, k, early } = choice;
+  const { config, subgroup, k } = choice;
   const [rows, columns] = [subgroup.m / config.m, subgroup.n / config.n];
   // A matrix whose rows run along k lies in a strip of rows along k as it is written, else turned.
   const place = (strip: Strip, outer: string, inner: number): string =>
@@ -264,8 +268,7 @@ ${lines(columns, (c) => `    let right_${i}_${c} = ${load(right, 'Right', `colum
           `    sum_${r}_${c} = subgroupMatrixMultiplyAccumulate(left_${i}_${r}, right_${i}_${c}, sum_${r}_${c});`,
       ),
     );
-  if (!early) return lines(steps, (i) => `${loads(i)}\n${products(i)}`);
-  return `${loads(0)}\n${lines(steps, (i) => `${i + 1 < steps ? loads(i + 1) : ''}\n${products(i)}`)}`;
+  return `    {\n${lines(steps, (i) => `${loads(i)}\n${products(i)}`)}\n    }`;
 }
 
 /** Matrices give their numbers only to memory. One row of them at a time goes through it to the epilogue. */

@@ -59,9 +59,9 @@ export function choicesFor(product: Product, features: Features): readonly Choic
 export function choiceKey(choice: Choice): string {
   const { splits } = choice;
   if (choice.way === 'tiled') return `tiled ${choice.tile.m}x${choice.tile.n}x${choice.tile.k} /${splits}`;
-  const { m, n, k, subgroup, config, ahead, early } = choice;
+  const { m, n, k, subgroup, config, ahead, padding } = choice;
   const unit = `${config.m}x${config.n}x${config.k}`;
-  return `matrices ${m}x${n}x${k} ${subgroup.m}x${subgroup.n} ${unit}${ahead ? ' ahead' : ''}${early ? ' early' : ''} /${splits}`;
+  return `matrices ${m}x${n}x${k} ${subgroup.m}x${subgroup.n} ${unit}${ahead ? ' ahead' : ''}+${padding} /${splits}`;
 }
 
 export function planProduct(product: Product, choice: Choice, features: Features, epilogue: Epilogue): Plan {
