@@ -35,7 +35,9 @@ it('the checkpoint of the last stage has every part inside, with the statistics 
   for (const part of [checkpoint.textEncoder, checkpoint.vae]) expect(part!.path).toContain('step-000004');
   expect(checkpoint.tokenizer).toContain('step-000004');
   expect(checkpoint.context).toEqual({ padding: 'max_length', length: 16 });
-  const config = JSON.parse(readFileSync(join(folder, 'parts/vae/config.json'), 'utf8')) as { latents_std: number[] };
+  const config = JSON.parse(readFileSync(join(folder, 'parts/vae/config.json'), 'utf8')) as {
+    latents_std: number[];
+  };
   expect(config.latents_std).toHaveLength(4);
   expect(config.latents_std.every((std) => std > 0)).toBe(true);
 });
