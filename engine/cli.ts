@@ -29,6 +29,7 @@ export async function main(args: readonly string[], more: readonly (() => Comman
   const program = new Command('hdm-studio')
     .description('Draw with Home-made Diffusion Models, and train them')
     .version(packageJson.version)
+    .enablePositionalOptions() // an option after a command is that command's
     .configureHelp({ showGlobalOptions: true });
   for (const command of [...COMMANDS, ...more]) program.addCommand(command());
   throwInsteadOfExit(program);

@@ -1,6 +1,6 @@
 /**
- * @file What a run will take, from steps that were really done: of every stage two, of which the second counts. Nothing
- * is kept of them.
+ * @file What a run will take, from steps that were really done: of every stage four, of which the first compiles and the
+ * middle one of the others counts. Nothing is kept of them.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,7 @@ export interface RunEstimate {
 }
 
 const STATES = 3; // two generations, and the one being written
-const MEASURED = 2;
+const MEASURED = 4;
 
 /** Measures every stage. Errors as `trainRun`, found before any time was spent; `cancelled` after the signal. */
 export async function estimateRun(
@@ -107,12 +107,12 @@ async function measure(
   signal: AbortSignal | undefined,
 ): Promise<StageEstimate> {
   const { steps, learner, heldOut } = session;
-  let stepMs = 0;
+  const times: number[] = [];
   for (let stageStep = 0; stageStep < MEASURED; stageStep++) {
-    if (signal?.aborted) throw new HdmError('cancelled', 'training', 'the measurement was stopped');
     const position = { stage, stageStep, step: stageStep, seen: 0, rank: 0, worldSize: 1 };
-    ({ stepMs } = await trainStep(session, position, recipe));
+    times.push((await trainStep(session, position, recipe)).stepMs);
   }
+  const stepMs = times.slice(1).sort((x, y) => x - y)[Math.floor((MEASURED - 1) / 2)]!;
   const validationMs =
     heldOut.length === 0 ? 0 : await timed(() => validate(learner, heldOut, recipe.validation.times));
   const parameters = [...learner.trainer.shapes.values()].reduce((sum, shape) => sum + count(shape), 0);

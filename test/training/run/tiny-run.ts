@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
 import { onnxRuntime } from '../../../engine/runtime/onnx/runtime.ts';
 import { xutConfig } from '../../../engine/models/xut-config.ts';
 import { parseRecipe, type Method, type Recipe } from '../../../engine/training/recipe.ts';
@@ -10,6 +11,9 @@ import type { RunOptions } from '../../../engine/training/run/open-run.ts';
 import { RunRequests } from '../../../engine/training/run/requests.ts';
 import { trainRun, type RunEnd } from '../../../engine/training/run/run.ts';
 import { TINY_CONFIGS, writeTinyModel } from '../../helpers/tiny-model.ts';
+
+// Graphs are compiled for each run, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 export const TOY = { kind: 'toy', seed: 0, count: 1000 } as const;
 
