@@ -30,7 +30,7 @@ export interface HostProcessOptions {
 const MOST_STARTS = 4;
 const MINUTE_MS = 60_000;
 /** Longer than the host gives itself. */
-const ENDING_MS = 12_000;
+const ENDING_MS = 62_000;
 
 type Host = BirpcReturn<DesktopHostFunctions, DesktopMainFunctions>;
 

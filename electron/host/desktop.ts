@@ -32,8 +32,8 @@ export interface ParentPipe {
 }
 
 const DRAG_ICON_SIDE = 128;
-/** The engine is given some seconds to stop. */
-const CLOSING_MS = 10_000;
+/** The engine is given some time to stop: a training run keeps its state first. */
+const CLOSING_MS = 60_000;
 
 /** Serves the studio to the parent process. `exit` is called when all is closed, or the parent is gone. */
 export function serveDesktop(parent: ParentPipe, openStudio: OpenStudio, exit: () => void): void {

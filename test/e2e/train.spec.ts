@@ -15,7 +15,7 @@ test.describe.configure({ timeout: 400_000 });
 
 test('a toy run is watched, paused, resumed after a restart, and its checkpoint draws', async ({ app }) => {
   await start(app, 400);
-  await expect(app.page.getByText(en.train.rehearsed, { exact: true })).toBeVisible({
+  await expect(app.page.getByText(en.train.rehearsed).first()).toBeVisible({
     timeout: BEGINNING_MS,
   });
   await reached(app, 2);
@@ -24,12 +24,12 @@ test('a toy run is watched, paused, resumed after a restart, and its checkpoint 
   );
 
   await button(app.page, en.train.pause).click();
-  await expect(app.page.getByText(en.train.standing.paused)).toBeVisible();
+  await expect(app.page.getByText(en.train.standing.paused)).toBeVisible({ timeout: BEGINNING_MS });
   const before = stepOf(app);
   await app.quitAndStart();
   expect(stateOf(app)).toBe('paused');
   await goTo(app.page, 'train');
-  await expect(app.page.getByText(en.train.standing.paused)).toBeVisible();
+  await expect(app.page.getByText(en.train.standing.paused)).toBeVisible({ timeout: BEGINNING_MS });
   await button(app.page, en.train.goOn).click();
   await reached(app, before + 2);
 
