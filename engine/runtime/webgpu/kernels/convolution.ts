@@ -76,7 +76,10 @@ function productOf(p: ConvolutionProblem): Product {
   const [, , height, width] = p.result as [number, number, number, number];
   const { stride, before, dtype } = p;
   const sizes = { batch, channels, rows, columns, outputs, tall, wide, height, width, stride, before, dtype };
-  const numbers = [p.picture, p.result, p.weight].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b), 0);
+  const numbers = [p.picture, p.result, p.weight].reduce(
+    (sum, shape) => sum + shape.reduce((a, b) => a * b),
+    0,
+  );
   const bytes = (dtype === 'f16' ? 2 : 4) * numbers;
   return { name: p.kind, order: [1, 0], bytes, ...PRODUCTS[p.kind](sizes) };
 }

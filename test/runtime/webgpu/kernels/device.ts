@@ -58,7 +58,7 @@ export async function openBench(): Promise<Bench> {
     },
   });
   device.addEventListener('uncapturederror', (event) => {
-    throw new Error((event).error.message);
+    throw new Error(event.error.message);
   });
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: readonly DawnConfig[] };
   const features: Features = {
