@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test';
 import sharp from 'sharp';
 import { en } from '../../renderer/messages/en.ts';
 import { expect, test } from './app.ts';
@@ -14,11 +15,10 @@ test.describe('from a cold start, with a model that draws', () => {
     await expect(welcome.getByText(en.welcome.ready)).toBeVisible();
     await welcome.getByRole('button', { name: en.welcome.start }).click();
     await setNumber(page, en.create.seed, 7); // so that every run draws the same
+    const previews = await seenPreviews(page);
     await generate(page, 'a large red circle on a blue background');
-
-    // It can be seen while it grows.
-    await expect(page.locator('img[src*="/files/previews/"]').first()).toBeVisible();
     const [picture] = await picturesOf(app, 1);
+    expect(await previews()).not.toEqual([]); // it could be seen while it grew
     const canvas = page.getByRole('region', { name: en.create.canvas });
     const shown = canvas.locator(`img[src*="/files/pictures/${picture!.id}"]`);
     await expect(shown).toBeVisible();
@@ -36,6 +36,20 @@ test.describe('from a cold start, with a model that draws', () => {
     }
   });
 });
+
+/** Notes previews as they appear: they may be gone before a test looks. */
+async function seenPreviews(page: Page): Promise<() => Promise<string[]>> {
+  const seen = await page.evaluateHandle(() => {
+    const addresses: string[] = [];
+    const note = ({ target }: Event): void => {
+      const isPreview = target instanceof HTMLImageElement && target.src.includes('/files/previews/');
+      if (isPreview && target.checkVisibility()) addresses.push(target.src);
+    };
+    document.addEventListener('load', note, { capture: true });
+    return addresses;
+  });
+  return () => seen.jsonValue();
+}
 
 test.describe('with a tiny model', () => {
   test('the canvas shows the picture and the form what the next one takes', async ({ app }) => {

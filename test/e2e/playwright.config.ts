@@ -3,11 +3,13 @@
  * test:e2e` builds first. The desktop half runs in Electron where its binary is there, else in a stand-in for it
  * (`ELECTRON_OVERRIDE_DIST_PATH`, or ../shared/electron-stand-in beside the checkout), else it is skipped.
  */
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from '@playwright/test';
 
-const TEMPORARY = join(tmpdir(), `hdm-studio-e2e-${process.getuid?.() ?? ''}`);
+/** Not in the system's temporary folder: another checkout's run would clear it. */
+const OUT = fileURLToPath(new URL('../../out/e2e', import.meta.url));
 
 /** What the server for browsers does, and what pages look like and do that no shell has a part in. */
 const BROWSER_ONLY = ['browser-*', 'screens', 'camera', 'compare', 'settings', 'start'].map(
@@ -16,17 +18,14 @@ const BROWSER_ONLY = ['browser-*', 'screens', 'camera', 'compare', 'settings', '
 
 export default defineConfig({
   testDir: '.',
-  outputDir: join(TEMPORARY, 'results'),
+  outputDir: join(OUT, 'results'),
   // Both only end what hangs: how long something takes on a busy machine is nobody's failure.
   timeout: 300_000,
   expect: { timeout: 60_000 },
   workers: Math.min(2, availableParallelism()), // the engine of each takes every core while it draws
   forbidOnly: true,
   retries: process.env['CI'] ? 2 : 0, // other work on a shared machine must not fail a run
-  reporter: [
-    ['list'],
-    ['json', { outputFile: process.env['E2E_RESULTS'] ?? join(TEMPORARY, 'results.json') }],
-  ],
+  reporter: [['list'], ['json', { outputFile: process.env['E2E_RESULTS'] ?? join(OUT, 'results.json') }]],
   use: { screenshot: 'only-on-failure' },
   projects: [
     { name: 'browser', metadata: { mode: 'browser' } },

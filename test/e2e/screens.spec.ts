@@ -39,6 +39,7 @@ test.describe('the first start', () => {
 
   test('looks as it should', async ({ app }) => {
     await expect(app.page.getByRole('dialog', { name: en.welcome.title })).toBeVisible();
+    await answered(app.page, 1);
     await look(app, 'welcome', [app.page.getByLabel(en.create.seed, { exact: true })]);
   });
 });
@@ -64,6 +65,7 @@ test.describe('every screen', () => {
   test('Create looks as it should', async ({ app }) => {
     const { page } = app;
     await shownPicture(page);
+    await answered(page, 2);
     await look(app, 'create');
     await page.keyboard.press('ControlOrMeta+/');
     await expect(page.getByRole('dialog', { name: en.settings.keys.title })).toBeVisible();
@@ -79,6 +81,7 @@ test.describe('every screen', () => {
     const { page } = app;
     await goTo(page, 'library');
     await loaded(page.getByRole('grid'));
+    await expect(page.getByRole('button', { name: /^favourite/ })).toBeVisible();
     await look(app, 'library');
     for (const number of [1, 2, 6]) {
       await page
@@ -110,6 +113,7 @@ test.describe('every screen', () => {
     const columns = page.getByRole('group', { name: en.compare.columns, exact: true });
     await columns.getByRole('combobox').selectOption('guidanceScale');
     await columns.getByRole('textbox').fill('1-5');
+    await expect(page.getByText(en.compare.notMeasured)).toBeVisible();
     await look(app, 'grid');
   });
 
@@ -207,6 +211,12 @@ async function loaded(place: Locator): Promise<void> {
       );
     });
   await expect.poll(isLoaded).toBe(true);
+}
+
+/** What the host has to work out has come: the tokens of so many prompts, and what the next picture takes. */
+async function answered(page: Page, prompts: number): Promise<void> {
+  await expect(page.getByText(/^\d+ \/ \d+$/)).toHaveCount(prompts);
+  await expect(page.getByText(en.create.notMeasured)).toBeAttached();
 }
 
 async function shownPicture(page: Page): Promise<void> {

@@ -1,9 +1,8 @@
 /**
- * @file Screenshots: always written into a temporary folder, to be looked at; some are compared with references, as
+ * @file Screenshots: always written, to be looked at; some are compared with references, as
  * far as this machine has the browser and fonts that those were made with.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from '@playwright/test';
@@ -12,7 +11,7 @@ import sharp from 'sharp';
 const REFERENCES = fileURLToPath(new URL('./screens/', import.meta.url));
 const LOOK = join(REFERENCES, 'look.json');
 /** Where all screenshots of a run lie. */
-export const SCREENS = join(tmpdir(), `hdm-studio-e2e-${process.getuid?.() ?? ''}`, 'screens');
+export const SCREENS = fileURLToPath(new URL('../../out/e2e/screens', import.meta.url));
 
 /** `UPDATE_SCREENS=1` makes the references anew. */
 const IS_UPDATE = Boolean(process.env['UPDATE_SCREENS']);
