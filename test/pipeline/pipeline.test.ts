@@ -30,7 +30,7 @@ class FailingRuntime implements Runtime {
   readonly #runtime = onnxRuntime('cpu');
   failsToCompile?: string;
   failsToRun?: string;
-  readonly createVariables = this.#runtime.createVariables;
+  readonly createVariables = () => this.#runtime.createVariables();
 
   async compile(...[graph, weights]: Parameters<Runtime['compile']>) {
     const part = partOf(graph);

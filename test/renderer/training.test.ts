@@ -23,7 +23,7 @@ describe('smoothing', () => {
 
 function stepsOf(...step: number[]): StepColumns {
   const names = ['loss', 'low', 'high', 'norm', 'learningRate', 'imagesPerSecond', 'memoryBytes', 'waited'];
-  return Object.fromEntries([['step', step], ...names.map((name) => [name, step])]) as unknown as StepColumns;
+  return Object.fromEntries([['step', step], ...names.map((name) => [name, step])]) as never;
 }
 
 function historyOf(...step: number[]): RunHistory {

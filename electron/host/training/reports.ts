@@ -52,7 +52,7 @@ export class Reports {
       else if ('error' in news) reject(fromFailure(news.error));
       else this.#events.emit('report', { source, ...news });
     });
-    worker.on('error', (error) =>
+    worker.on('error', (error: Error) =>
       reject(new HdmError('internal', 'dataset report', error.message, '', error)),
     );
     worker.on('exit', () => reject(cancelled()));

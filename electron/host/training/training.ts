@@ -14,7 +14,7 @@ import type { Arbiter, Models, SettingsStore, TrainingEngine } from '../parts.ts
 import type { Places } from '../places.ts';
 import { freeRunFolder } from './folders.ts';
 import { LiveRun } from './live-run.ts';
-import { Recipes } from './recipes.ts';
+import type { Recipes } from './recipes.ts';
 import { RunLog } from './run-log.ts';
 import { RunStore, type StoredRun } from './store.ts';
 import { progressAfter, toRun } from './summary.ts';

@@ -55,7 +55,7 @@ export class OnnxVariables implements Variables {
   target(name: string, { dtype, shape }: Tensor, sizes: Sizes, isInPlace: boolean): ort.Tensor {
     const dims = evaluateShape(shape, sizes);
     const own = (isInPlace ? this.#tensors : this.#spares).get(name);
-    if (own?.dims.join() === dims.join()) return own!;
+    if (own?.dims.join() === dims.join()) return own;
     return emptyTensor(dtype, dims);
   }
 

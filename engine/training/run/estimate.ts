@@ -62,12 +62,7 @@ export async function estimateRun(
       note(`measuring stage ${stage + 1} of ${recipe.stages.length}`);
       const position = { stage, rank: 0, worldSize: 1 };
       const session = await openSession({ runtime, precision, recipe, data: split, folder, position });
-      try {
-        stages.push(await measure(session, recipe, stage, signal));
-        if (session.stage.trains === 'vae') await keepVae(runtime, precision, folder, recipe, session);
-      } finally {
-        await session.close();
-      }
+      stages.push(await measureStage(session, stage).finally(() => session.close()));
     }
     const largest = (key: 'stateBytes' | 'checkpointBytes'): number =>
       Math.max(...stages.map((each) => each[key]));
@@ -82,6 +77,12 @@ export async function estimateRun(
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+
+  async function measureStage(session: Session, stage: number): Promise<StageEstimate> {
+    const estimate = await measure(session, recipe, stage, signal);
+    if (session.stage.trains === 'vae') await keepVae(runtime, precision, folder, recipe, session);
+    return estimate;
   }
 }
 
@@ -109,6 +110,7 @@ async function measure(
   const { steps, learner, heldOut } = session;
   const times: number[] = [];
   for (let stageStep = 0; stageStep < MEASURED; stageStep++) {
+    if (signal?.aborted) throw new HdmError('cancelled', 'training', 'the measurement was stopped');
     const position = { stage, stageStep, step: stageStep, seen: 0, rank: 0, worldSize: 1 };
     times.push((await trainStep(session, position, recipe)).stepMs);
   }

@@ -147,7 +147,7 @@ describe('damage to a run', () => {
     const { events, end } = await train({ folder: copy, isResumed: true });
     expect(events.find((event) => event.kind === 'warning')).toMatchObject({
       warning: 'state',
-      step: expect.any(Number),
+      step: expect.any(Number) as number,
     });
     expect(end.step).toBe(6);
     const value = 'state/step-000006/value.safetensors';
