@@ -32,6 +32,7 @@ export async function main(args: readonly string[], more: readonly (() => Comman
     .enablePositionalOptions() // an option after a command is that command's
     .configureHelp({ showGlobalOptions: true });
   for (const command of [...COMMANDS, ...more]) program.addCommand(command());
+  program.helpCommand(false).addCommand(helpCommand(program));
   throwInsteadOfExit(program);
   if (args.length === 0) {
     program.outputHelp();
@@ -45,6 +46,25 @@ export async function main(args: readonly string[], more: readonly (() => Comman
     if (error.exitCode === 0) return EXIT.done; // help and version end this way, too
     return reportError(toUsageError(error), args.includes('--json'));
   }
+}
+
+/** A command like the others, as commander's own takes `--help` for a command's name. */
+function helpCommand(program: Command): Command {
+  return new Command('help')
+    .description('display help for command')
+    .argument('[command]')
+    .action((name?: string) => {
+      const found = program.commands.find((command) => command.name() === name);
+      if (name && !found) {
+        throw new HdmError(
+          'bad-usage',
+          `help ${name}`,
+          'there is no such command',
+          'Leave it out to see all',
+        );
+      }
+      (found ?? program).outputHelp();
+    });
 }
 
 /** For a command and all below it: what is wrong is thrown, and printed by us alone. */

@@ -7,15 +7,12 @@ import type { Runtime } from '../../engine/runtime/runtime.ts';
 import type { CheckResult } from '../contract.ts';
 
 /**
- * Compares every golden file in a folder; one that cannot be computed has failed. Files that need the trainer are
- * left out. Throws `disk` when the folder cannot be read and `bad-usage` when there is nothing in it to compare.
+ * Compares every golden file in a folder; one that cannot be computed has failed. Throws
+ * `disk` when the folder cannot be read and `bad-usage` when there is nothing in it to compare.
  */
 export async function selfCheck(runtime: Runtime, folder: string): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
-  for (const name of goldenFiles(folder)) {
-    const result = await check(runtime, name, join(folder, name));
-    if (result) results.push(result);
-  }
+  for (const name of goldenFiles(folder)) results.push(await check(runtime, name, join(folder, name)));
   if (results.length > 0) return results;
   throw new HdmError('bad-usage', folder, 'there is no golden file to compare with', 'Choose another folder');
 }
@@ -30,10 +27,9 @@ function goldenFiles(folder: string): string[] {
   }
 }
 
-async function check(runtime: Runtime, name: string, path: string): Promise<CheckResult | undefined> {
+async function check(runtime: Runtime, name: string, path: string): Promise<CheckResult> {
   try {
     const { status, worst } = await checkGoldenFile(path, runtime);
-    if (status === 'skipped') return undefined;
     const { error, tolerance, name: what } = worst!;
     const isPassed = status === 'passed';
     if (Number.isFinite(error)) return { name, isPassed, error, tolerance, message: what };

@@ -412,7 +412,6 @@ describe('the check of a device', () => {
       map.map((value) => value + 0.5),
     );
     write('unknown.safetensors', 'song', map);
-    write('later.safetensors', 'train', map);
     writeFileSync(join(folder, 'damaged.safetensors'), 'no tensors');
     writeFileSync(join(folder, 'README.md'), '');
     expect(await engine.check('cpu', folder)).toEqual([
