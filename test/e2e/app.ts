@@ -168,6 +168,7 @@ export class App {
   async restartHost(): Promise<void> {
     await this.killHost();
     if (this.mode === 'browser') await this.startHost();
+    else await expect.poll(() => this.#findHost()).toBeDefined();
   }
 
   /** The person closes the studio and opens it again: what is under way may finish what it writes. */
@@ -205,16 +206,15 @@ export class App {
 
   /** Process id of the host. */
   hostId(): number {
-    if (this.#host) return this.#host.pid!;
-    const children = childrenOf(this.#desktop!.process().pid!);
-    const host = children.find((id) => commandOf(id).includes('host.mjs'));
-    if (host === undefined) throw new Error('the desktop app has no host');
+    const host = this.#findHost();
+    if (host === undefined) throw new Error('there is no host');
     return host;
   }
 
   /** Process id of the engine, when it runs. */
   engineId(): number | undefined {
-    return childrenOf(this.hostId()).find((id) => commandOf(id).includes('engine.mjs'));
+    const host = this.#findHost();
+    return host === undefined ? undefined : childOf(host, 'engine.mjs');
   }
 
   /** What windows, main process, host and engine asked of other machines. */
@@ -236,7 +236,7 @@ export class App {
   }
 
   async stop(): Promise<void> {
-    if (this.#host ?? this.#desktop) this.releaseEngine();
+    this.releaseEngine();
     await this.#desktop?.close();
     if (this.mode === 'browser') await Promise.all(this.#pages.map((page) => page.context().close()));
     this.#host?.kill('SIGTERM');
@@ -291,6 +291,10 @@ export class App {
     page.context().on('request', (request) => {
       if (!isOwn(request.url())) this.#foreign.push(`window ${request.url()}`);
     });
+  }
+
+  #findHost(): number | undefined {
+    return this.#host?.pid ?? (this.#desktop && childOf(this.#desktop.process().pid!, 'host.mjs'));
   }
 
   get #viewport(): { width: number; height: number } {
@@ -352,6 +356,11 @@ function isOwn(address: string): boolean {
   const { protocol, hostname } = new URL(address);
   if (['app:', 'blob:', 'data:', 'about:'].includes(protocol)) return true;
   return hostname === '127.0.0.1' || hostname === 'localhost' || hostname.endsWith('.localhost');
+}
+
+/** The process below one that runs this program. */
+function childOf(id: number, program: string): number | undefined {
+  return childrenOf(id).find((child) => commandOf(child).includes(program));
 }
 
 function obstacleFor(mode: App['mode'], { model }: AppOptions): string | undefined {

@@ -7,16 +7,33 @@ export const HAS_PROCESSES = existsSync('/proc/self/task');
 
 /** All processes below one. */
 export function childrenOf(id: number): number[] {
-  return readdirSync(`/proc/${id}/task`)
-    .flatMap((task) => readFileSync(`/proc/${id}/task/${task}/children`, 'utf8').split(' '))
+  return tasksOf(id)
+    .flatMap((task) => read(`/proc/${id}/task/${task}/children`).split(' '))
     .filter(Boolean)
     .map(Number)
     .flatMap((child) => [child, ...childrenOf(child)]);
 }
 
-/** Its command line. */
+/** Its command line; '' when it has ended. */
 export function commandOf(id: number): string {
-  return readFileSync(`/proc/${id}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  return read(`/proc/${id}/cmdline`).replaceAll('\0', ' ');
+}
+
+function tasksOf(id: number): string[] {
+  try {
+    return readdirSync(`/proc/${id}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** Threads and processes end while one looks at them. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** Resolves when a process has ended; Linux tells only a parent. */
@@ -25,9 +42,5 @@ export async function gone(id: number): Promise<void> {
 }
 
 function isRunning(id: number): boolean {
-  try {
-    return !/^State:\s*Z/m.test(readFileSync(`/proc/${id}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
+  return /^State:\s*[^Z\s]/m.test(read(`/proc/${id}/status`));
 }
