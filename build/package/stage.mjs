@@ -14,7 +14,7 @@ import { stageFolder, THIS_TARGET } from './targets.mjs';
 /** The programs that `npm run build` makes for Node; what else is in out/host, they share or start. */
 export const BUNDLES = [
   ...['host.mjs', 'hdm-studio.mjs', 'engine.mjs'],
-  ...['probe.mjs', 'count-worker.mjs', 'loader-worker.mjs'],
+  ...['probe.mjs', 'count-worker.mjs', 'loader-worker.mjs', 'report-worker.mjs'],
 ];
 
 const TRIAL = fileURLToPath(new URL('trial.mjs', import.meta.url));

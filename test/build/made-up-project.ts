@@ -9,7 +9,7 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const CONFIG = 'build/package/electron-builder.config.mjs';
 export const BUNDLES = [
   ...['count-worker.mjs', 'engine.mjs', 'hdm-studio.mjs', 'host.mjs'],
-  ...['loader-worker.mjs', 'probe.mjs'],
+  ...['loader-worker.mjs', 'probe.mjs', 'report-worker.mjs'],
 ];
 
 /** Fuses as Electron 45 comes with them. */

@@ -35,7 +35,7 @@ describe('the bundles', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('are the programs that start each other, and the two files of Electron', () => {
-    const started = ['engine.mjs', 'probe.mjs', 'count-worker.mjs', 'loader-worker.mjs'];
+    const started = ['engine.mjs', 'probe.mjs', 'count-worker.mjs', 'loader-worker.mjs', 'report-worker.mjs'];
     const host = ['host.mjs', 'hdm-studio.mjs', ...started];
     expect(readdirSync(join(folder, 'out/host'))).toEqual(expect.arrayContaining(host));
     expect(readdirSync(join(folder, 'out/main')).sort()).toEqual(['main.cjs', 'preload.cjs']);
@@ -247,6 +247,7 @@ function smallProject(): string {
     'electron/host/prompts/count-worker.ts': '',
     'engine/runtime/probe.ts': '',
     'engine/training/data/loader-worker.ts': '',
+    'electron/host/training/report-worker.ts': '',
     'electron/cli.ts':
       'export async function hdmStudio(words: string[]): Promise<number> {\n' +
       '  console.log(JSON.stringify(words));\n  return 3;\n}\n' +
