@@ -723,7 +723,7 @@ export const en = {
     noCheckpoints: 'No checkpoint yet.',
     best: 'Best so far',
     use: 'Use in Create',
-    useStep: 'Use the checkpoint of step {{step}} in Create',
+    useStep: 'Use in Create: the checkpoint of step {{step}}',
     log: 'Events',
     noLog: 'Nothing happened yet.',
     event: {

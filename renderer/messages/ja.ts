@@ -725,7 +725,7 @@ export const ja = {
     noCheckpoints: 'チェックポイントはまだありません。',
     best: 'これまでの最良',
     use: '作成で使う',
-    useStep: 'ステップ {{step}} のチェックポイントを作成で使う',
+    useStep: '作成で使う：ステップ {{step}} のチェックポイント',
     log: '出来事',
     noLog: 'まだ何も起きていません。',
     event: {

@@ -720,7 +720,7 @@ export const zh = {
     noCheckpoints: '还没有检查点。',
     best: '目前最佳',
     use: '用于创作',
-    useStep: '在创作中使用第 {{step}} 步的检查点',
+    useStep: '用于创作：第 {{step}} 步的检查点',
     log: '事件',
     noLog: '还没有发生任何事。',
     event: {

@@ -251,8 +251,25 @@ async function goToAddress(page: Page, screen: string): Promise<void> {
 /** What another theme can break; all else is the same in both. */
 const RULES_OF_COLOUR = ['color-contrast', 'link-in-text-block'];
 
+/** What still loads would change under axe: a button looks disabled and no longer is. */
+async function waitUntilStill(quietMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    let timer = setTimeout(done, quietMs);
+    const observer = new MutationObserver(() => {
+      clearTimeout(timer);
+      timer = setTimeout(done, quietMs);
+    });
+    observer.observe(document, { subtree: true, childList: true, attributes: true });
+    function done() {
+      observer.disconnect();
+      resolve();
+    }
+  });
+}
+
 /** What axe finds in the window as it is, in both themes. */
 async function expectNoFaults(page: Page, state = ''): Promise<void> {
+  await page.evaluate(waitUntilStill, 200);
   const before = await page.evaluate(() => document.documentElement.dataset['theme']);
   for (const theme of ['dark', 'light'] as const) {
     await page.evaluate(async (name) => {

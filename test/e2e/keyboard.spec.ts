@@ -8,7 +8,15 @@ import { readJobs, readPictures } from './data.ts';
 import { addMadeUpPictures } from './made-up.ts';
 import { fill, numberOf, picturesOf, promptOf, stepOf } from './steps.ts';
 
-const SCREEN_KEYS = { create: '1', compare: '2', library: '3', models: '4', settings: '5' } as const;
+/** Screens by the digit that leads to them, in the order of the rail. */
+const SCREEN_KEYS = {
+  create: '1',
+  compare: '2',
+  library: '3',
+  models: '4',
+  train: '5',
+  settings: '6',
+} as const;
 
 test.describe('Create', () => {
   test('is filled in, drawn from and cancelled', async ({ app }) => {
