@@ -6,7 +6,7 @@
 import { HdmError } from '../errors.ts';
 import { gradients } from '../gradient.ts';
 import { f32, toFloat32, type TensorData } from '../graph/dtype.ts';
-import { Graph } from '../graph/graph.ts';
+import { Graph, type Tensor } from '../graph/graph.ts';
 import { add, like, mul } from '../ops/elementwise.ts';
 import { reshape } from '../ops/movement.ts';
 import { sumOfSquares } from '../ops/reduce.ts';
@@ -248,17 +248,21 @@ function gradientGraph(shapes: Shapes, options: TrainerOptions, isFirst: boolean
   const found = gradients(scaled, values, { checkpointing: options.checkpointing });
 
   // From the last layer to the first, as the backward pass goes: what a layer's gradient needs can be forgotten then.
-  let squares = like(loss, 0);
+  // All squares come before they are added up, since ONNX Runtime begins with what was added to a graph last.
+  const squares: Tensor[] = [];
   for (let index = names.length - 1; index >= 0; index--) {
     const name = names[index]!;
     const fresh = found[index]!;
     const total = isFirst ? fresh : add(variableOf(graph, 'gradient', name, shapes.get(name)!), fresh);
     graph.assign(variableName('gradient', name), total);
-    squares = add(squares, sumOfSquares(total));
+    squares.push(sumOfSquares(total));
   }
   graph.output('loss', loss);
   graph.output('losses', losses);
-  graph.output('squares', squares);
+  graph.output(
+    'squares',
+    squares.reduce((sum, square) => add(sum, square), like(loss, 0)),
+  );
   return graph;
 }
 
