@@ -1,25 +1,19 @@
 /** @file `hdm-studio`: the engine from the command line. Each command has a file in cli/. */
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
-import { benchCommand } from './cli/bench.ts';
-import { checkCommand } from './cli/check.ts';
-import { datasetCommand } from './cli/dataset.ts';
-import { devicesCommand } from './cli/devices.ts';
-import { inspectCommand } from './cli/inspect.ts';
 import { EXIT, reportError } from './cli/output.ts';
-import { sampleCommand } from './cli/sample.ts';
-import { trainCommand } from './cli/train.ts';
 import { HdmError } from './errors.ts';
 
-const COMMANDS = [
-  sampleCommand,
-  trainCommand,
-  datasetCommand,
-  checkCommand,
-  inspectCommand,
-  devicesCommand,
-  benchCommand,
-];
+/** In the order of the help. A command's own code is read when it is wanted: `inspect` needs nothing that trains. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  sample: async () => (await import('./cli/sample.ts')).sampleCommand(),
+  train: async () => (await import('./cli/train.ts')).trainCommand(),
+  dataset: async () => (await import('./cli/dataset.ts')).datasetCommand(),
+  check: async () => (await import('./cli/check.ts')).checkCommand(),
+  inspect: async () => (await import('./cli/inspect.ts')).inspectCommand(),
+  devices: async () => (await import('./cli/devices.ts')).devicesCommand(),
+  bench: async () => (await import('./cli/bench.ts')).benchCommand(),
+};
 
 /**
  * Runs one command, `more` being those of other parts of the program. Resolves to the exit code: 0 done, 1 failed,
@@ -31,7 +25,9 @@ export async function main(args: readonly string[], more: readonly (() => Comman
     .version(packageJson.version)
     .enablePositionalOptions() // an option after a command is that command's
     .configureHelp({ showGlobalOptions: true });
-  for (const command of [...COMMANDS, ...more]) program.addCommand(command());
+  const wanted = COMMANDS[args[0] ?? ''];
+  for (const load of wanted ? [wanted] : Object.values(COMMANDS)) program.addCommand(await load());
+  for (const command of more) program.addCommand(command());
   program.helpCommand(false).addCommand(helpCommand(program));
   throwInsteadOfExit(program);
   if (args.length === 0) {

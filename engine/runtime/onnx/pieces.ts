@@ -10,7 +10,7 @@ import { isElementwise } from '../../ops/elementwise.ts';
 import { overwritable } from './variables.ts';
 
 /** Numbers of one variable that are computed at a time: a megabyte of float32. */
-export const PIECE = 2 ** 18;
+export const PIECE = 2 ** 17;
 
 /** Variables that are updated together, number by number. */
 export interface Part {

@@ -82,6 +82,7 @@ async function createSession(
     return await ort.InferenceSession.create(model, {
       executionProviders: [providerName(provider)],
       graphOptimizationLevel: 'all',
+      enableMemPattern: false, // patterns of sizes that change from run to run only hold memory
       intraOpNumThreads: availableParallelism(),
       logSeverityLevel: 4, // errors come back as exceptions
       extra: { session: config },
