@@ -7,8 +7,8 @@ import type { Graph } from '../../graph/graph.ts';
 import type { Composite } from '../../graph/op.ts';
 import { bindSizes } from '../bind.ts';
 import type { Program, Runtime, Values, Variables, WeightSources } from '../runtime.ts';
+import { compileLoops } from './loops.ts';
 import { lowerToOnnx, nextOf, variableInput } from './lower.ts';
-import { keyOf, partsOf, PIECE, type Part } from './pieces.ts';
 import { fromOrt, toOrt } from './tensors.ts';
 import { OnnxVariables, overwritable, ownVariables } from './variables.ts';
 
@@ -43,14 +43,11 @@ export function onnxRuntime(
     precision,
     async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {
       const own = ownVariables(graph, variables);
-      const open = (graph: Graph): Promise<ort.InferenceSession> => {
-        const model = lowerToOnnx(graph, weights, { fuses, holdsHalf });
-        return createSession(model.bytes, provider, model.folder);
-      };
-      const parts = provider === 'cpu' && own ? partsOf(graph) : undefined;
-      if (parts) return compileParts(graph, parts, own!, open);
+      const loops = provider === 'cpu' && own ? compileLoops(graph, own) : undefined;
+      if (loops) return loops;
       const state = own && { variables: own, inPlace: overwritable(graph) };
-      const session = await open(graph);
+      const model = lowerToOnnx(graph, weights, { fuses, holdsHalf });
+      const session = await createSession(model.bytes, provider, model.folder);
       return {
         run: (inputs) => runSession(session, graph, inputs, state, provider),
         dispose: () => session.release(),
@@ -115,57 +112,6 @@ async function runSession(
   return Object.fromEntries(
     [...graph.outputs].map(([name, { dtype }]) => [name, convert(fromOrt(results[name]!), dtype)] as const),
   );
-}
-
-/** A program that updates one part after the other, piece by piece. */
-async function compileParts(
-  graph: Graph,
-  parts: readonly Part[],
-  variables: OnnxVariables,
-  open: (graph: Graph) => Promise<ort.InferenceSession>,
-): Promise<Program> {
-  const sessions = new Map<string, ort.InferenceSession>();
-  const steps: { part: Part; session: ort.InferenceSession }[] = [];
-  for (const part of parts) {
-    const key = keyOf(part);
-    const session = sessions.get(key) ?? (await open(part.graph));
-    sessions.set(key, session);
-    steps.push({ part, session });
-  }
-  return {
-    async run(inputs) {
-      bindSizes(graph, inputs, (name) => variables.typeOf(name));
-      for (const { part, session } of steps) await runPieces(session, part, inputs, variables);
-      return {};
-    },
-    async dispose() {
-      for (const session of sessions.values()) await session.release();
-    },
-  };
-}
-
-async function runPieces(
-  session: ort.InferenceSession,
-  { graph, names }: Part,
-  inputs: Values,
-  variables: OnnxVariables,
-): Promise<void> {
-  const scalars = Object.fromEntries([...graph.inputs.keys()].map((name) => [name, toOrt(inputs[name]!)]));
-  const whole = names.map((name) => fromOrt(variables.tensor(name)!));
-  const length = whole[0]!.data.length;
-  for (let start = 0; start < length; start += PIECE) {
-    const pieces = whole.map(({ dtype, data }) => {
-      const piece = data.subarray(start, start + PIECE);
-      return toOrt({ dtype, shape: [piece.length], data: piece });
-    });
-    const feeds: Record<string, ort.Tensor> = { ...scalars };
-    for (const place of graph.variables.keys()) feeds[variableInput(place)] = pieces[Number(place)]!;
-    const fetches: Record<string, ort.Tensor> = {};
-    for (const place of graph.assignments.keys()) fetches[nextOf(place)] = pieces[Number(place)]!;
-    await session.run(feeds, fetches).catch((error: unknown) => {
-      throw deviceError('cpu', error);
-    });
-  }
 }
 
 const OTHERWISE = {
