@@ -10,7 +10,7 @@ export interface GoldenResult {
   readonly kind: string;
   /** Of all comparisons the one that uses most of its tolerance. */
   readonly worst?: Comparison;
-  readonly status: 'passed' | 'failed' | 'skipped';
+  readonly status: 'passed' | 'failed';
   readonly reason?: string;
 }
 
