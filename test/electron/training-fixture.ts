@@ -53,6 +53,8 @@ export class FakeTrainer implements TrainingEngine {
   readonly asked: RunRequest[] = [];
   /** In order: what the host said about sharing the device. */
   readonly shared: string[] = [];
+  /** Its process takes a while to start: the test tells when it begins. */
+  isSlow = false;
   #hooks: TrainHooks | undefined;
   #ended = Promise.withResolvers<TrainResult>();
 
@@ -63,6 +65,7 @@ export class FakeTrainer implements TrainingEngine {
     hooks.signal.addEventListener('abort', () =>
       this.fail(new HdmError('cancelled', 'run', 'it was stopped')),
     );
+    if (!this.isSlow) this.begin();
     return this.#ended.promise;
   }
 
@@ -81,6 +84,10 @@ export class FakeTrainer implements TrainingEngine {
 
   async measure(): Promise<MeasuredCost> {
     return { device: 'cpu', stages: [{ low: 1, high: 2 }], memoryBytes: 1, diskBytes: 2 };
+  }
+
+  begin(): void {
+    this.tell({ kind: 'phase', phase: 'opening', step: 0 });
   }
 
   tell(...events: (Happening & { at?: number })[]): void {

@@ -102,6 +102,20 @@ describe('the device', () => {
     await vi.waitFor(() => expect(host.engine.shared).toHaveLength(4));
   });
 
+  it('is free for a picture that came, and paused as asked, while the engine was starting', async () => {
+    const host = new TrainingHost(testFolder());
+    host.engine.isSlow = true;
+    const { id } = await host.start();
+    await host.call['runs.ask']({ id, request: 'pause' });
+    const lease = host.arbiter.take('picture');
+    await new Promise(setImmediate);
+    expect([...host.engine.asked, ...host.engine.shared]).toEqual([]);
+    host.engine.begin();
+    (await lease).release();
+    expect(host.engine.asked).toEqual(['pause']);
+    expect(host.engine.shared[0]).toBe('give way');
+  });
+
   it('is free while the run is paused', async () => {
     const host = new TrainingHost(testFolder());
     const { id } = await host.start();

@@ -19,6 +19,8 @@ export class LiveRun {
   readonly id: string;
   readonly #options: LiveRunOptions;
   readonly #stop = new AbortController();
+  /** Fulfilled when the engine works on it, or never will: what it is asked before that is lost. */
+  readonly #reached = Promise.withResolvers<void>();
   /** What it has while it works. */
   #lease: Lease | undefined;
   #isPaused = false;
@@ -49,6 +51,7 @@ export class LiveRun {
       });
     } finally {
       this.#isOver = true;
+      this.#reached.resolve();
       this.#release();
     }
   }
@@ -61,6 +64,7 @@ export class LiveRun {
       this.#isPaused = false;
       await this.#take();
     }
+    await this.#reached.promise;
     this.#options.engine.ask(this.id, request);
   }
 
@@ -70,6 +74,7 @@ export class LiveRun {
   }
 
   #hear(events: readonly TrainingEvent[]): void {
+    this.#reached.resolve();
     this.#options.onEvents(events);
     const isPause = (event: TrainingEvent): boolean => event.kind === 'phase' && event.phase === 'paused';
     if (!events.some(isPause)) return;
@@ -90,6 +95,7 @@ export class LiveRun {
   /** Somebody wants to draw: the run stands between two steps until they have. */
   async #giveWay(lease: Lease): Promise<void> {
     const { engine } = this.#options;
+    await this.#reached.promise;
     if (this.#lease !== lease) return;
     const stands = await engine.giveWay(this.id);
     if (!stands || this.#lease !== lease) return;

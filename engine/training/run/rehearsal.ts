@@ -11,15 +11,20 @@ export interface Rehearsal {
   readonly ms: number;
 }
 
-/** `step` does one step; the trainer ends as the state says. Throws `device` when the two steps differ. */
+/**
+ * `step` does one step; the trainer ends as the state says. `mayGoOn` is asked between the two steps: the rehearsal is
+ * given up, undefined, when it says no. Throws `device` when the two steps differ.
+ */
 export async function rehearse(
   trainer: Trainer,
   restore: () => Promise<void>,
   step: () => Promise<number>,
-): Promise<Rehearsal> {
+  mayGoOn: () => Promise<boolean>,
+): Promise<Rehearsal | undefined> {
   const started = performance.now();
   const first = await fingerprint(trainer, step);
   await restore();
+  if (!(await mayGoOn())) return undefined;
   const second = await fingerprint(trainer, step);
   await restore();
   const differing = first.findIndex((value, at) => !Object.is(value, second[at]));

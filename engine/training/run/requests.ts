@@ -13,6 +13,11 @@ export class RunRequests {
     this.#wake?.();
   }
 
+  /** Whether something is asked for. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** The next request, if there is one. */
   take(): RunRequest | undefined {
     return this.#waiting.shift();

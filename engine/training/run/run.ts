@@ -1,6 +1,7 @@
 /**
  * @file A training run from its first to its last step. The loop is here; what it calls lies beside it. Everything that
- * happens is told as an event (events.ts), everything asked for is answered between two steps (requests.ts).
+ * happens is told as an event (events.ts), everything asked for is answered between two steps (requests.ts), be they
+ * rehearsed or trained.
  */
 import { HdmError, toHdmError } from '../../errors.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -67,7 +68,7 @@ async function trainStages(run: Run, requests: RunRequests): Promise<RunEnd['rea
   }
 }
 
-/** Opens the stage that the position says, or the next when that one is done, and rehearses a step of it. */
+/** Opens the stage that the position says, or the next when that one is done. */
 async function beginStage(run: Run): Promise<Session> {
   const { stages } = run.recipe;
   const before = run.position;
@@ -84,7 +85,7 @@ async function beginStage(run: Run): Promise<Session> {
   }
 }
 
-/** Brings the trainer to where the run is, and proves that a step can be saved and done again. */
+/** Brings the trainer to where the run is. */
 async function prepare(run: Run, session: Session, isInherited: boolean): Promise<void> {
   const { trainer } = session.learner;
   const isNew = run.position.stageStep === 0;
@@ -93,13 +94,26 @@ async function prepare(run: Run, session: Session, isInherited: boolean): Promis
   if (isNew) await keepState(run, session);
   else await restoreState(trainer, run.found!);
   if (!run.isTold) tellStart(run, session);
-  if (run.position.stageStep === session.steps) return;
+}
+
+/**
+ * Proves that a step can be saved and done again. False when it was given up for what somebody asked: on a slow device
+ * a step takes long, and nobody should wait for two.
+ */
+async function proveStep(run: Run, session: Session, requests: RunRequests): Promise<boolean> {
   phase(run, 'rehearsing');
+  const { trainer } = session.learner;
   const restore = (): Promise<void> => restoreState(trainer, run.found!);
   const step = async (): Promise<number> => (await trainStep(session, run.position, run.recipe)).loss;
-  const rehearsal = await rehearse(trainer, restore, step);
-  if (isNew) await tryCheckpoint(run, session);
+  const mayGoOn = async (): Promise<boolean> => {
+    await requests.gate.pass();
+    return !requests.isWaiting;
+  };
+  const rehearsal = await rehearse(trainer, restore, step, mayGoOn);
+  if (!rehearsal) return false;
+  if (run.position.stageStep === 0) await tryCheckpoint(run, session);
   run.log.record({ kind: 'rehearsed', step: run.position.step, ...rehearsal });
+  return true;
 }
 
 function tellStart(run: Run, { learner }: Session): void {
@@ -117,8 +131,7 @@ function tellStart(run: Run, { learner }: Session): void {
 }
 
 async function trainStage(run: Run, session: Session, requests: RunRequests): Promise<'done' | 'stopped'> {
-  if (run.position.stageStep === 0) await validateNow(run, session); // what is to be beaten
-  phase(run, 'training');
+  let isProven = false;
   for (;;) {
     await requests.gate.pass();
     const end = await answer(run, session, requests);
@@ -132,6 +145,12 @@ async function trainStage(run: Run, session: Session, requests: RunRequests): Pr
       await saveAll(run, session);
       if (isDone && session.stage.trains === 'vae') takeVae(run);
       return isDone ? 'done' : 'stopped';
+    }
+    if (!isProven) {
+      isProven = await proveStep(run, session, requests);
+      if (isProven && run.position.stageStep === 0) await validateNow(run, session); // what is to be beaten
+      if (isProven) phase(run, 'training');
+      continue; // somebody may have asked for something meanwhile
     }
     const result = await trainStep(session, run.position, run.recipe);
     run.position = {

@@ -1,4 +1,5 @@
 /** @file What one run told, kept in step with the host. */
+import { untrack } from 'svelte';
 import type { RunHistory } from '../../../electron/contract.ts';
 import type { Studio } from '../../studio.svelte.ts';
 import { extended } from './extended.ts';
@@ -17,7 +18,8 @@ export class FollowedRun {
     this.#runId = runId;
     $effect(() => {
       const id = runId();
-      if (this.#history?.runId !== id) this.#history = undefined;
+      // Untracked: what `#load` brings must not make it load again.
+      if (untrack(() => this.#history?.runId) !== id) this.#history = undefined;
       if (id !== undefined && studio.connection === 'open') void this.#load(id);
     });
     $effect(() => studio.on('training', (news) => this.#take(news)));

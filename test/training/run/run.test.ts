@@ -56,6 +56,25 @@ describe('a run', () => {
     expect(readLog(join(done, 'log.jsonl'))).toEqual(ran.events);
   });
 
+  it('pauses in the middle of the rehearsal, which is done anew and changes nothing', async () => {
+    let hasPaused = false;
+    const options = { folder: join(testFolder(), 'run'), recipe, data: TOY, maxSteps: 2 };
+    const { events } = await train(options, (event, requests) => {
+      if (event.kind !== 'phase') return;
+      if (event.phase === 'rehearsing' && !hasPaused) requests.ask('pause');
+      if (event.phase === 'paused') requests.ask('continue');
+      hasPaused ||= event.phase === 'paused';
+    });
+    const kinds = events.map((event) => (event.kind === 'phase' ? event.phase : event.kind));
+    expect(kinds.filter((kind) => /rehears|paused/.test(kind))).toEqual([
+      'rehearsing',
+      'paused',
+      'rehearsing',
+      'rehearsed',
+    ]);
+    expect(lossesOf(events)).toEqual(lossesOf(ran.events).slice(0, 2));
+  });
+
   it('keeps the last checkpoint, which opens by itself, and says what it removed', () => {
     expect(readdirSync(join(done, 'checkpoints'))).toEqual(['step-000006']);
     expect(openCheckpoint(join(done, 'checkpoints/step-000006'))).toMatchObject({
@@ -227,6 +246,10 @@ describe('what goes wrong in training', () => {
     expect(readFileSync(join(folder, value)).equals(readFileSync(join(done, value)))).toBe(true);
   });
 });
+
+function lossesOf(events: Ran['events']): number[] {
+  return events.flatMap((event) => (event.kind === 'step' ? [event.loss] : []));
+}
 
 /** In the middle of the numbers. */
 function turnBit(path: string): void {
