@@ -31,7 +31,8 @@ interface PreviewOptions {
   readonly json?: boolean;
 }
 
-const SOURCE = 'a folder of pictures with .txt files beside them, a .jsonl or .csv list, or the word toy';
+const SOURCE =
+  'a folder of pictures with .txt files beside them, a .jsonl or .csv list, or the words toy or toy-simple';
 const MOST_PREVIEWED = 400;
 const SHEET_COLUMNS = 6;
 const SHEET_SIDE = 224;
@@ -108,7 +109,7 @@ async function report(word: string, options: ReportOptions, signal: AbortSignal)
 }
 
 function seeded(source: DatasetSource, seed: number, count: number): DatasetSource {
-  return source.kind === 'toy' ? { kind: 'toy', seed, count } : source;
+  return source.kind === 'toy' ? { ...source, seed, count } : source;
 }
 
 function sayReport(found: DatasetReport, size: number, { line }: Output): void {

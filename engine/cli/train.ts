@@ -36,7 +36,7 @@ export function trainCommand(): Command {
     .argument('[recipe]', 'a file, or one of: ' + recipeNames().join(', '))
     .option(
       '--data <place>',
-      'folder of pictures, .jsonl or .csv list, or "toy" for scenes made here',
+      'folder of pictures, .jsonl or .csv list, or "toy" or "toy-simple" for scenes made here',
       toPath,
     )
     .option('--out <folder>', 'folder of the run: a new one, or with --resume the one to go on with', toPath)

@@ -3,12 +3,13 @@ import { HdmError } from '../../errors.ts';
 import { decodeImage, decodeView, readPictureInfo, type Pixels, type View } from '../../image/pixels.ts';
 import { drawScene } from './toy-scenes/draw.ts';
 import { randomScene } from './toy-scenes/random-scene.ts';
-import { sceneSize } from './toy-scenes/scene.ts';
+import { sceneSize, type Scene } from './toy-scenes/scene.ts';
+import { simpleScene } from './toy-scenes/simple-scene.ts';
 
 /** Where a picture comes from: plain data, so that another thread can read it. */
 export type PictureRef =
   | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'toy'; readonly seed: number; readonly number: number };
+  | { readonly kind: 'toy'; readonly seed: number; readonly number: number; readonly isSimple?: true };
 
 export interface Size {
   readonly width: number;
@@ -27,7 +28,7 @@ const SHORTEST_SIDE = 64;
  * @throws HdmError `bad-file` when it is no picture or has 100 million pixels; `disk`
  */
 export async function pictureSize(ref: PictureRef): Promise<Size> {
-  if (ref.kind === 'toy') return sceneSize(randomScene(ref.seed, ref.number), TOY_SHORT_SIDE);
+  if (ref.kind === 'toy') return sceneSize(toyScene(ref), TOY_SHORT_SIDE);
   const { width, height } = await readPictureInfo(ref.path);
   return { width, height };
 }
@@ -39,9 +40,13 @@ export async function pictureSize(ref: PictureRef): Promise<Size> {
  */
 export async function readPicture(ref: PictureRef, view?: View): Promise<Pixels> {
   if (ref.kind === 'file') return view ? decodeView(ref.path, view) : decodeImage(ref.path);
-  const scene = randomScene(ref.seed, ref.number);
+  const scene = toyScene(ref);
   const { width, height } = sceneSize(scene, TOY_SHORT_SIDE);
   return drawScene(scene, view ?? { width, height, left: 0, top: 0, partWidth: width, partHeight: height });
+}
+
+function toyScene({ seed, number, isSimple }: PictureRef & { kind: 'toy' }): Scene {
+  return isSimple ? simpleScene(seed, number) : randomScene(seed, number);
 }
 
 /**

@@ -24,7 +24,7 @@ export const UNFINISHED = '.unfinished';
 const source = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('folder'), path: z.string() }),
   z.object({ kind: z.literal('manifest'), path: z.string() }),
-  z.object({ kind: z.literal('toy'), seed: z.int(), count: z.int() }),
+  z.object({ kind: z.literal('toy'), seed: z.int(), count: z.int(), isSimple: z.literal(true).optional() }),
 ]);
 
 /** What a run is about besides its recipe: `run.json`. */

@@ -9,6 +9,7 @@ import {
   type Dataset,
   type DatasetSource,
 } from '../../../engine/training/data/dataset.ts';
+import { COLORS, type ColorName } from '../../../engine/training/data/toy-scenes/colors.ts';
 import { testFolder } from '../../helpers/folder.ts';
 import { png, writeFiles } from './made-up.ts';
 
@@ -216,6 +217,19 @@ describe('toy scenes', () => {
     expect(dataset.item(9_999_999_999).name).toBe('toy scene 9999999999');
     expect(dataset.captions(9_999_999_999).length).toBe(4);
     expect(datasetSource('toy')).toMatchObject({ kind: 'toy' });
+  });
+
+  it('are simple ones when asked for: one shape in the middle, told in four words', async () => {
+    const source = datasetSource('toy-simple');
+    expect(source).toMatchObject({ kind: 'toy', isSimple: true });
+    const dataset = await openDataset(source);
+    const [caption] = dataset.captions(3);
+    expect(caption).toMatch(/^[a-z]+ (circle|square) on [a-z]+ \|\|\|$/);
+    const { data, width, height } = await dataset.picture(3);
+    const [object, , , background] = caption!.split(' ') as [ColorName, string, string, ColorName];
+    const middle = 3 * ((height / 2) * width + width / 2);
+    expect([...data.subarray(0, 3)]).toEqual(COLORS[background]);
+    expect([...data.subarray(middle, middle + 3)]).toEqual(COLORS[object]);
   });
 
   it.each([
