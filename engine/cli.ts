@@ -5,15 +5,15 @@ import { EXIT, reportError } from './cli/output.ts';
 import { HdmError } from './errors.ts';
 
 /** In the order of the help. A command's own code is read when it is wanted: `inspect` needs nothing that trains. */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  sample: async () => (await import('./cli/sample.ts')).sampleCommand(),
-  train: async () => (await import('./cli/train.ts')).trainCommand(),
-  dataset: async () => (await import('./cli/dataset.ts')).datasetCommand(),
-  check: async () => (await import('./cli/check.ts')).checkCommand(),
-  inspect: async () => (await import('./cli/inspect.ts')).inspectCommand(),
-  devices: async () => (await import('./cli/devices.ts')).devicesCommand(),
-  bench: async () => (await import('./cli/bench.ts')).benchCommand(),
-};
+const COMMANDS = new Map<string, () => Promise<Command>>([
+  ['sample', async () => (await import('./cli/sample.ts')).sampleCommand()],
+  ['train', async () => (await import('./cli/train.ts')).trainCommand()],
+  ['dataset', async () => (await import('./cli/dataset.ts')).datasetCommand()],
+  ['check', async () => (await import('./cli/check.ts')).checkCommand()],
+  ['inspect', async () => (await import('./cli/inspect.ts')).inspectCommand()],
+  ['devices', async () => (await import('./cli/devices.ts')).devicesCommand()],
+  ['bench', async () => (await import('./cli/bench.ts')).benchCommand()],
+]);
 
 /**
  * Runs one command, `more` being those of other parts of the program. Resolves to the exit code: 0 done, 1 failed,
@@ -25,8 +25,8 @@ export async function main(args: readonly string[], more: readonly (() => Comman
     .version(packageJson.version)
     .enablePositionalOptions() // an option after a command is that command's
     .configureHelp({ showGlobalOptions: true });
-  const wanted = COMMANDS[args[0] ?? ''];
-  for (const load of wanted ? [wanted] : Object.values(COMMANDS)) program.addCommand(await load());
+  const wanted = COMMANDS.get(args[0] ?? '');
+  for (const load of wanted ? [wanted] : COMMANDS.values()) program.addCommand(await load());
   for (const command of more) program.addCommand(command());
   program.helpCommand(false).addCommand(helpCommand(program));
   throwInsteadOfExit(program);

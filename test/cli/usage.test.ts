@@ -108,6 +108,7 @@ describe('a command line that cannot be', () => {
     ['bench nothing', "unknown command 'nothing'"],
     ['devices now', 'too many arguments'],
     ['paint', "unknown command 'paint'"],
+    ['constructor', "unknown command 'constructor'"], // every object has a property of this name
     ['--loud', "unknown option '--loud'"],
   ])('is refused with exit code 2: %s', async (words, says) => {
     expect(refusal(await hdmStudio(...words.split(' ')), 2)).toContain(says);
