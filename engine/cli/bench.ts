@@ -125,7 +125,7 @@ function kernelsCommand(): Command {
     .action(async (options: BenchOptions) => {
       const output = openOutput(options.json ?? false);
       const kernels = await benchKernels(options, options.precision);
-      output.line(formatTimes(kernels, { teraflops: 0, gigabytes: 0 }));
+      for (const line of formatTimes(kernels, { teraflops: 0, gigabytes: 0 })) output.line(line);
       output.result({ kernels });
     });
 }

@@ -94,10 +94,12 @@ export function guidedDenoiser(
   };
 
   return async (x, t, step) => {
-    const conditional = await velocity(x, t, contexts?.prompt, 0, step);
+    const first = velocity(x, t, contexts?.prompt, 0, step);
     const [start, end] = guidanceInterval;
-    if (scale === 1 || !contexts || t < start || t > end) return conditional;
-    const unconditional = await velocity(x, t, contexts.negative, treadGuidance, step);
+    if (scale === 1 || !contexts || t < start || t > end) return first;
+    // A GPU is given the second pass while it is at the first.
+    const second = velocity(x, t, contexts.negative, treadGuidance, step);
+    const [conditional, unconditional] = await Promise.all([first, second]);
     return conditional.map((c, i) => unconditional[i]! + scale * (c - unconditional[i]!));
   };
 }

@@ -34,8 +34,8 @@ export function addUp(kernels: readonly Kernel[], stamps: BigInt64Array): Kernel
   return rows.sort((a, b) => b.ms - a.ms);
 }
 
-/** A table for people. `ceilings` grow with what is seen. */
-export function formatTimes(rows: readonly KernelTime[], ceilings: Ceilings): string {
+/** The lines of a table for people. `ceilings` grow with what is seen. */
+export function formatTimes(rows: readonly KernelTime[], ceilings: Ceilings): string[] {
   for (const { teraflops, gigabytes } of rows) {
     ceilings.teraflops = Math.max(ceilings.teraflops, teraflops);
     ceilings.gigabytes = Math.max(ceilings.gigabytes, gigabytes);
@@ -57,5 +57,5 @@ export function formatTimes(rows: readonly KernelTime[], ceilings: Ceilings): st
   return [
     `${total.toFixed(2)} ms in ${rows.reduce((sum, { times }) => sum + times, 0)} kernels (${head})`,
     ...lines,
-  ].join('\n');
+  ];
 }

@@ -31,7 +31,7 @@ function profilerFor(memory: Memory, report: WebgpuOptions['profile']): { profil
 /** To where progress goes, too. */
 function printTimes(): (times: readonly KernelTime[]) => void {
   const ceilings = { teraflops: 0, gigabytes: 0 };
-  return (times) => process.stderr.write(`${formatTimes(times, ceilings)}\n`);
+  return (times) => process.stderr.write(`${formatTimes(times, ceilings).join('\n')}\n`);
 }
 
 /** Composite ops with a kernel of their own. */
