@@ -30,6 +30,8 @@ export interface Machine {
 
 /** Plans kept for sizes that were used; the one that was not used for longest goes first. */
 const KEPT_PLANS = 8;
+/** Kernels that are submitted first, so that the GPU is at them while the driver takes in the others. */
+const LEAD = 24;
 /** Runs that may wait for the GPU before the next one waits for them. */
 const RUNS_AHEAD = 2;
 
@@ -48,7 +50,7 @@ interface Specialized {
 /** The commands of one run, which can be submitted once. */
 interface Recorded {
   readonly generations: string;
-  readonly commands: GPUCommandBuffer;
+  readonly commands: readonly GPUCommandBuffer[];
   /** Where the outputs are when it has run. */
   readonly staging: ReadonlyMap<string, GPUBuffer>;
 }
@@ -87,7 +89,7 @@ export class WebgpuProgram implements Program {
     }
     for (const [name, value] of this.#packed(inputs)) this.#upload(name, value);
     const recorded = this.#take(specialized);
-    this.#submit(recorded.commands);
+    recorded.commands.forEach((commands) => this.#submit(commands));
     const results = this.#download(specialized, recorded);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
     if (!profiler) specialized.next = this.#record(specialized);
@@ -107,7 +109,7 @@ export class WebgpuProgram implements Program {
       }),
     );
     const encoder = memory.gpu.device.createCommandEncoder();
-    this.#encodeSteps(encoder, specialized);
+    this.#encodeSteps(encoder, specialized, 0, Infinity);
     for (const { node, buffer } of results) this.#encodeCopy(encoder, specialized, node, buffer);
     this.#submit(encoder.finish());
     for (const { name, node, buffer } of results) other.put(name, node.format, buffer);
@@ -197,9 +199,12 @@ export class WebgpuProgram implements Program {
 
   #record(specialized: Specialized): Recorded {
     const { memory, profiler } = this.#machine;
-    const encoder = memory.gpu.device.createCommandEncoder();
-    this.#encodeSteps(encoder, specialized, profiler);
-    const { copies, outputs } = specialized.plan;
+    const { device } = memory.gpu;
+    const { steps, copies, outputs } = specialized.plan;
+    const lead = device.createCommandEncoder();
+    this.#encodeSteps(lead, specialized, 0, LEAD, profiler);
+    const encoder = device.createCommandEncoder();
+    this.#encodeSteps(encoder, specialized, LEAD, steps.length, profiler);
     for (const { name, from } of copies) {
       this.#encodeCopy(encoder, specialized, from, this.#variables!.bufferOf(name));
     }
@@ -209,18 +214,25 @@ export class WebgpuProgram implements Program {
       this.#encodeCopy(encoder, specialized, node, buffer);
       staging.set(name, buffer);
     }
-    return { generations: this.#generations(), commands: encoder.finish(), staging };
+    return { generations: this.#generations(), commands: [lead.finish(), encoder.finish()], staging };
   }
 
-  #encodeSteps(encoder: GPUCommandEncoder, specialized: Specialized, profiler?: Profiler): void {
-    const { steps } = specialized.plan;
+  /** The kernels from number `first` to before `end`. */
+  #encodeSteps(
+    encoder: GPUCommandEncoder,
+    specialized: Specialized,
+    first: number,
+    end: number,
+    profiler?: Profiler,
+  ): void {
+    const steps = specialized.plan.steps.slice(first, end);
     const groups = this.#bindGroups(specialized);
     const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
-      pass.setPipeline(specialized.compiled[index]!.pipeline);
-      pass.setBindGroup(0, groups[index]);
+      pass.setPipeline(specialized.compiled[first + index]!.pipeline);
+      pass.setBindGroup(0, groups[first + index]);
       pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
     };
-    if (profiler) {
+    if (profiler && steps.length > 0) {
       const kernels = steps.map(({ kernel }) => kernel);
       profiler.encode(encoder, kernels, dispatch);
       return;
