@@ -1,0 +1,208 @@
+/**
+ * @file The judge: whether a picture shows what its prompt said, property by property. It looks at pixels alone, and
+ * judges only what was said.
+ */
+import type { Pixels } from '../image/pixels.ts';
+import {
+  KINDS,
+  placeOf,
+  roomFor,
+  SIZES,
+  type Box,
+  type Place,
+  type Relation,
+  type Scene,
+  type SceneObject,
+  type SizeName,
+} from '../training/data/toy-scenes/scene.ts';
+import { findThings, type FoundThing } from './find-things.ts';
+import { labPicture, SHORT_SIDE, type LabPicture } from './lab-picture.ts';
+import { surroundings, surroundingsByEdges } from './surroundings.ts';
+
+/** What a prompt said of a scene beside its background, kinds, colours, textures and how many things there are. */
+export interface Said {
+  readonly size: boolean;
+  readonly place: boolean;
+  readonly relation: boolean;
+}
+
+export const PROPERTIES = [
+  'background', 'count', 'color', 'kind', 'size', 'place', 'texture', 'relation',
+] as const; // prettier-ignore
+export type Property = (typeof PROPERTIES)[number];
+
+export interface Verdict {
+  /** Whether each property is right, of all things; without those that the prompt did not say. */
+  readonly properties: Readonly<Partial<Record<Property, boolean>>>;
+  /** Whether all of them are right. */
+  readonly all: boolean;
+  /** What was seen, from large to small. */
+  readonly found: readonly FoundThing[];
+}
+
+/** Things longer than this (short sides) are none: that is a background nobody asked for. */
+const LONGEST = 0.7;
+/** How much further than the places of scenes a thing may be, as a share of the way it can go. */
+const PLACE_TOLERANCE = 0.1;
+/** Sides of scenes' places: their first fifth is left, their middle is center. */
+const SIDE = 0.2 + PLACE_TOLERANCE;
+const CENTER = 0.035 + PLACE_TOLERANCE;
+/** Things told as side by side may overlap a bit (short sides), and be less level than those of scenes. */
+const OVERLAP = 0.02;
+const LEVEL = 0.6;
+/** More things than these, the largest, are not matched with those that were asked for. */
+const MOST_MATCHED = 7;
+
+/**
+ * Judges a picture of any size. `scene` is what was asked for; places count as the picture's own ratio has them.
+ */
+export function judge(pixels: Pixels, scene: Scene, said: Said): Verdict {
+  const picture = labPicture(pixels);
+  const asked = { ...scene, ratio: picture.width / picture.height };
+  const { found, isBackground } = look(picture, asked);
+  const { objects } = asked;
+  const matched = match(objects, found, asked, said);
+  const every = (isRight: (object: SceneObject, thing: FoundThing, index: number) => boolean) =>
+    objects.every((object, i) => matched[i] !== undefined && isRight(object, matched[i], i));
+  const isPlaceSaid = placesSaid(asked, said).some((place) => place !== undefined);
+  const places = placesSaid(asked, said);
+  const properties: Partial<Record<Property, boolean>> = {
+    background: isBackground,
+    count: found.length === objects.length,
+    ...(objects.length > 0 && {
+      color: every(isColored),
+      kind: every((object, thing) => object.kind === thing.kind),
+      texture: every((object, thing) => object.texture === thing.texture),
+      ...(said.size && { size: every((object, thing) => object.size === sizeOf(thing.box)) }),
+      ...(isPlaceSaid && {
+        place: every((_, { box }, i) => places[i] === undefined || isAt(places[i], box, asked)),
+      }),
+    }),
+    ...(asked.relation !== undefined &&
+      (said.relation || asked.relation === 'on') && {
+        relation: every(() => true) && isRelated(asked.relation, matched[0]!.box, matched[1]!.box),
+      }),
+  };
+  return { properties, all: Object.values(properties).every(Boolean), found };
+}
+
+function look(picture: LabPicture, asked: Scene): { found: FoundThing[]; isBackground: boolean } {
+  const { distances, isRight } = surroundings(picture, asked.background);
+  const isThing = new Uint8Array(picture.width * picture.height);
+  const found = findThings(picture, distances).toSorted(
+    (a, b) => b.component.pixels.length - a.component.pixels.length,
+  );
+  const things = found.filter(({ box }) => longerSide(box) <= LONGEST);
+  for (const { component } of things) mark(isThing, picture, component);
+  if (things.length === found.length && isRight(isThing)) return { found, isBackground: true };
+  return { found: findThings(picture, surroundingsByEdges(picture)), isBackground: false };
+}
+
+function mark(
+  isThing: Uint8Array,
+  { width, height }: LabPicture,
+  { left, top, right, bottom }: FoundThing['component'],
+): void {
+  const margin = 2;
+  for (let row = Math.max(0, top - margin); row < Math.min(height, bottom + margin); row++) {
+    isThing.fill(1, row * width + Math.max(0, left - margin), row * width + Math.min(width, right + margin));
+  }
+}
+
+/** The thing that was found for each object, so that as much as possible is right. */
+function match(
+  objects: readonly SceneObject[],
+  found: readonly FoundThing[],
+  scene: Scene,
+  said: Said,
+): (FoundThing | undefined)[] {
+  const things = found.slice(0, MOST_MATCHED);
+  const places = placesSaid(scene, said);
+  const worth = objects.map((object, i) =>
+    things.map((thing) => {
+      const isPlaced = places[i] !== undefined && isAt(places[i], thing.box, scene);
+      const isSized = said.size && object.size === sizeOf(thing.box);
+      const isTextured = object.texture === thing.texture;
+      // A thing of the right kind and colour is the one that was meant, wherever it is.
+      const parts = [object.kind === thing.kind, isColored(object, thing), isPlaced, isSized, isTextured];
+      return 1 + parts.reduce((sum, isRight, part) => sum + (isRight ? MATCH_WEIGHTS[part]! : 0), 0);
+    }),
+  );
+  let best = { worth: -1, choice: [] as (number | undefined)[] };
+  const choose = (choice: (number | undefined)[], total: number): void => {
+    if (choice.length === objects.length) {
+      if (total > best.worth) best = { worth: total, choice };
+      return;
+    }
+    worth[choice.length]!.forEach((value, thing) => {
+      if (!choice.includes(thing)) choose([...choice, thing], total + value);
+    });
+    choose([...choice, undefined], total);
+  };
+  choose([], 0);
+  return best.choice.map((thing) => (thing === undefined ? undefined : things[thing]));
+}
+
+/** Which colour of two that take turns is the thing's own cannot be seen. */
+function isColored({ color }: SceneObject, thing: FoundThing): boolean {
+  return thing.color === color || (thing.texture === 'striped' && thing.second === color);
+}
+
+/** Of kind, colour, place, size and texture. */
+const MATCH_WEIGHTS = [4, 4, 3, 2, 1] as const;
+
+/** The place that was said of each object. Of a group and of related things none is. */
+function placesSaid(scene: Scene, { place }: Said): (Place | undefined)[] {
+  const isTold = place && !scene.isGroup && scene.relation === undefined;
+  return scene.objects.map((object) => (isTold ? placeOf(scene, object) : undefined));
+}
+
+function longerSide({ left, top, right, bottom }: Box): number {
+  return Math.max(right - left, bottom - top);
+}
+
+/** The word for a size: the limits are in the middle between those of scenes. */
+function sizeOf(box: Box): SizeName {
+  const limit = (low: SizeName, high: SizeName) => (SIZES[low][1] + SIZES[high][0]) / 2;
+  const length = longerSide(box);
+  if (length < limit('small', 'medium')) return 'small';
+  return length < limit('medium', 'large') ? 'medium' : 'large';
+}
+
+function isAt(place: Place, box: Box, { ratio, background }: Scene): boolean {
+  const size = { width: box.right - box.left, height: box.bottom - box.top };
+  const room = roomFor(ratio, size);
+  const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+  const isOnWay = (value: number, [low, high]: readonly [number, number], first: string, last: string) => {
+    const way = (value - low) / (high - low);
+    if (place.includes(first)) return way <= SIDE;
+    if (place.includes(last)) return way >= 1 - SIDE;
+    return Math.abs(way - 0.5) <= CENTER;
+  };
+  const isLevel = background.kind === 'landscape' || isOnWay(y, room.y, 'top', 'bottom');
+  return isLevel && isOnWay(x, room.x, 'left', 'right');
+}
+
+function isRelated(relation: Relation, a: Box, b: Box): boolean {
+  const [across, down] = [
+    (b.left + b.right - a.left - a.right) / 2,
+    (b.top + b.bottom - a.top - a.bottom) / 2,
+  ];
+  switch (relation) {
+    case 'left of':
+      return a.right - OVERLAP <= b.left && Math.abs(down) <= LEVEL * across;
+    case 'right of':
+      return isRelated('left of', b, a);
+    case 'above':
+      return a.bottom - OVERLAP <= b.top && Math.abs(across) <= LEVEL * down;
+    case 'below':
+      return isRelated('above', b, a);
+    case 'on':
+      return (
+        a.left >= b.left - OVERLAP &&
+        a.right <= b.right + OVERLAP &&
+        a.top >= b.top - OVERLAP &&
+        a.bottom <= b.bottom + OVERLAP
+      );
+  }
+}
