@@ -136,12 +136,22 @@ function explained(picture: LabPicture, distances: Distances, parts: readonly Co
   const { chosen, together, gain } = leastBy(choices, ({ gain }) => -gain);
   if (gain <= 0) return alone;
   const rest = alone.filter((thing) => !chosen.includes(thing));
-  return [together, ...explained(picture, distances, rest.map(({ component }) => component))];
+  return [
+    together,
+    ...explained(
+      picture,
+      distances,
+      rest.map(({ component }) => component),
+    ),
+  ];
 }
 
 /** All choices of two or more. */
 function subsets<T>(items: readonly T[]): T[][] {
-  const all = items.reduce<T[][]>((before, item) => [...before, ...before.map((set) => [...set, item])], [[]]);
+  const all = items.reduce<T[][]>(
+    (before, item) => [...before, ...before.map((set) => [...set, item])],
+    [[]],
+  );
   return all.filter((set) => set.length > 1);
 }
 
@@ -319,7 +329,10 @@ function withThingOn(picture: LabPicture, thing: FoundThing): FoundThing[] {
     length <= ON.longest * lengthOf(component) &&
     largest.pixels.length >= ON.share * all;
   return isThing
-    ? [fitThing(picture, distances, withSharpEdges(largest, distances, width)), { ...thing, texture: 'solid' }]
+    ? [
+        fitThing(picture, distances, withSharpEdges(largest, distances, width)),
+        { ...thing, texture: 'solid' },
+      ]
     : [thing];
 }
 

@@ -4,10 +4,10 @@
  */
 import type { Pixels } from '../image/pixels.ts';
 import {
-  KINDS,
   placeOf,
   roomFor,
   SIZES,
+  type Background,
   type Box,
   type Place,
   type Relation,
@@ -16,7 +16,7 @@ import {
   type SizeName,
 } from '../training/data/toy-scenes/scene.ts';
 import { findThings, type FoundThing } from './find-things.ts';
-import { labPicture, SHORT_SIDE, type LabPicture } from './lab-picture.ts';
+import { labPicture, type LabPicture } from './lab-picture.ts';
 import { surroundings, surroundingsByEdges } from './surroundings.ts';
 
 /** What a prompt said of a scene beside its background, kinds, colours, textures and how many things there are. */
@@ -53,49 +53,69 @@ const LEVEL = 0.6;
 /** More things than these, the largest, are not matched with those that were asked for. */
 const MOST_MATCHED = 7;
 
-/**
- * Judges a picture of any size. `scene` is what was asked for; places count as the picture's own ratio has them.
- */
+/** Judges a picture of any size; `scene` is what was asked for. */
 export function judge(pixels: Pixels, scene: Scene, said: Said): Verdict {
-  const picture = labPicture(pixels);
-  const asked = { ...scene, ratio: picture.width / picture.height };
-  const { found, isBackground } = look(picture, asked);
-  const { objects } = asked;
-  const matched = match(objects, found, asked, said);
+  const { found, isBackground } = look(pixels, scene.background);
+  const asked: Asked = {
+    scene,
+    said,
+    places: placesSaid(scene, said),
+    isLandscape: scene.background.kind === 'landscape',
+    ratio: pixels.width / pixels.height,
+  };
+  const { objects, relation } = scene;
+  const matched = match(asked, found);
   const every = (isRight: (object: SceneObject, thing: FoundThing, index: number) => boolean) =>
     objects.every((object, i) => matched[i] !== undefined && isRight(object, matched[i], i));
-  const isPlaceSaid = placesSaid(asked, said).some((place) => place !== undefined);
-  const places = placesSaid(asked, said);
+  const isRelationSaid = relation !== undefined && (said.relation || relation === 'on');
   const properties: Partial<Record<Property, boolean>> = {
     background: isBackground,
     count: found.length === objects.length,
     ...(objects.length > 0 && {
       color: every(isColored),
-      kind: every((object, thing) => object.kind === thing.kind),
-      texture: every((object, thing) => object.texture === thing.texture),
-      ...(said.size && { size: every((object, thing) => object.size === sizeOf(thing.box)) }),
-      ...(isPlaceSaid && {
-        place: every((_, { box }, i) => places[i] === undefined || isAt(places[i], box, asked)),
-      }),
+      kind: every(({ kind }, thing) => kind === thing.kind),
+      texture: every(({ texture }, thing) => texture === thing.texture),
     }),
-    ...(asked.relation !== undefined &&
-      (said.relation || asked.relation === 'on') && {
-        relation: every(() => true) && isRelated(asked.relation, matched[0]!.box, matched[1]!.box),
-      }),
+    ...(objects.length > 0 && said.size && { size: every(({ size }, thing) => size === sizeOf(thing.box)) }),
+    ...(asked.places.some((place) => place !== undefined) && {
+      place: every((_, { box }, i) => asked.places[i] === undefined || isAt(asked.places[i], box, asked)),
+    }),
+    ...(isRelationSaid && {
+      relation: every(() => true) && isRelated(relation, matched[0]!.box, matched[1]!.box),
+    }),
   };
   return { properties, all: Object.values(properties).every(Boolean), found };
 }
 
-function look(picture: LabPicture, asked: Scene): { found: FoundThing[]; isBackground: boolean } {
-  const { distances, isRight } = surroundings(picture, asked.background);
+/** What a picture is judged by. */
+interface Asked {
+  readonly scene: Scene;
+  readonly said: Said;
+  /** Of each object, where one was said. */
+  readonly places: readonly (Place | undefined)[];
+  readonly isLandscape: boolean;
+  /** Width over height of the picture. */
+  readonly ratio: number;
+}
+
+/** The things in a picture, from large to small, and whether the background is the one that was asked for. */
+export function look(
+  pixels: Pixels,
+  background: Background,
+): { readonly found: readonly FoundThing[]; readonly isBackground: boolean } {
+  const picture = labPicture(pixels);
+  const { distances, isRight } = surroundings(picture, background);
+  const found = largestFirst(findThings(picture, distances));
   const isThing = new Uint8Array(picture.width * picture.height);
-  const found = findThings(picture, distances).toSorted(
-    (a, b) => b.component.pixels.length - a.component.pixels.length,
-  );
-  const things = found.filter(({ box }) => longerSide(box) <= LONGEST);
-  for (const { component } of things) mark(isThing, picture, component);
-  if (things.length === found.length && isRight(isThing)) return { found, isBackground: true };
-  return { found: findThings(picture, surroundingsByEdges(picture)), isBackground: false };
+  for (const { component } of found) mark(isThing, picture, component);
+  if (found.every(({ box }) => longerSide(box) <= LONGEST) && isRight(isThing)) {
+    return { found, isBackground: true };
+  }
+  return { found: largestFirst(findThings(picture, surroundingsByEdges(picture))), isBackground: false };
+}
+
+function largestFirst(things: readonly FoundThing[]): FoundThing[] {
+  return things.toSorted((a, b) => b.component.pixels.length - a.component.pixels.length);
 }
 
 function mark(
@@ -110,23 +130,11 @@ function mark(
 }
 
 /** The thing that was found for each object, so that as much as possible is right. */
-function match(
-  objects: readonly SceneObject[],
-  found: readonly FoundThing[],
-  scene: Scene,
-  said: Said,
-): (FoundThing | undefined)[] {
+function match(asked: Asked, found: readonly FoundThing[]): (FoundThing | undefined)[] {
+  const { objects } = asked.scene;
   const things = found.slice(0, MOST_MATCHED);
-  const places = placesSaid(scene, said);
   const worth = objects.map((object, i) =>
-    things.map((thing) => {
-      const isPlaced = places[i] !== undefined && isAt(places[i], thing.box, scene);
-      const isSized = said.size && object.size === sizeOf(thing.box);
-      const isTextured = object.texture === thing.texture;
-      // A thing of the right kind and colour is the one that was meant, wherever it is.
-      const parts = [object.kind === thing.kind, isColored(object, thing), isPlaced, isSized, isTextured];
-      return 1 + parts.reduce((sum, isRight, part) => sum + (isRight ? MATCH_WEIGHTS[part]! : 0), 0);
-    }),
+    things.map((thing) => likeness(asked, object, asked.places[i], thing)),
   );
   let best = { worth: -1, choice: [] as (number | undefined)[] };
   const choose = (choice: (number | undefined)[], total: number): void => {
@@ -143,13 +151,22 @@ function match(
   return best.choice.map((thing) => (thing === undefined ? undefined : things[thing]));
 }
 
+/** How much of what was asked of an object a thing has: kind and colour count more than where it is. */
+function likeness(asked: Asked, object: SceneObject, place: Place | undefined, thing: FoundThing): number {
+  const rights: readonly [isRight: boolean, weight: number][] = [
+    [object.kind === thing.kind, 4],
+    [isColored(object, thing), 4],
+    [place !== undefined && isAt(place, thing.box, asked), 3],
+    [asked.said.size && object.size === sizeOf(thing.box), 2],
+    [object.texture === thing.texture, 1],
+  ];
+  return rights.reduce((sum, [isRight, weight]) => sum + (isRight ? weight : 0), 1);
+}
+
 /** Which colour of two that take turns is the thing's own cannot be seen. */
 function isColored({ color }: SceneObject, thing: FoundThing): boolean {
   return thing.color === color || (thing.texture === 'striped' && thing.second === color);
 }
-
-/** Of kind, colour, place, size and texture. */
-const MATCH_WEIGHTS = [4, 4, 3, 2, 1] as const;
 
 /** The place that was said of each object. Of a group and of related things none is. */
 function placesSaid(scene: Scene, { place }: Said): (Place | undefined)[] {
@@ -169,7 +186,7 @@ function sizeOf(box: Box): SizeName {
   return length < limit('medium', 'large') ? 'medium' : 'large';
 }
 
-function isAt(place: Place, box: Box, { ratio, background }: Scene): boolean {
+function isAt(place: Place, box: Box, { ratio, isLandscape }: Asked): boolean {
   const size = { width: box.right - box.left, height: box.bottom - box.top };
   const room = roomFor(ratio, size);
   const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
@@ -179,7 +196,7 @@ function isAt(place: Place, box: Box, { ratio, background }: Scene): boolean {
     if (place.includes(last)) return way >= 1 - SIDE;
     return Math.abs(way - 0.5) <= CENTER;
   };
-  const isLevel = background.kind === 'landscape' || isOnWay(y, room.y, 'top', 'bottom');
+  const isLevel = isLandscape || isOnWay(y, room.y, 'top', 'bottom');
   return isLevel && isOnWay(x, room.x, 'left', 'right');
 }
 

@@ -34,8 +34,11 @@ function toOklab(values: ArrayLike<number>): Float32Array {
       data.copyWithin(i, i - 3, i);
       continue;
     }
-    const [r, g, b] = [Math.round(values[i]!), Math.round(values[i + 1]!), Math.round(values[i + 2]!)];
-    data.set(linearToOklab(LINEAR[r]!, LINEAR[g]!, LINEAR[b]!), i);
+    const r = Math.round(values[i]!);
+    const g = Math.round(values[i + 1]!);
+    const b = Math.round(values[i + 2]!);
+    const lab = linearToOklab(LINEAR[r]!, LINEAR[g]!, LINEAR[b]!);
+    for (let channel = 0; channel < 3; channel++) data[i + channel] = lab[channel]!;
   }
   return data;
 }

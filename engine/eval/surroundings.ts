@@ -167,7 +167,8 @@ function commonOffset(data: Float32Array, expected: Float32Array): number[] {
   for (let i = 0; i < data.length; i += 3) {
     if (distance(data, i, expected, i) > DIFFERENT) continue;
     near++;
-    for (let channel = 0; channel < 3; channel++) sum[channel]! += data[i + channel]! - expected[i + channel]!;
+    for (let channel = 0; channel < 3; channel++)
+      sum[channel]! += data[i + channel]! - expected[i + channel]!;
   }
   return sum.map((total) => total / Math.max(1, near));
 }
@@ -199,12 +200,12 @@ export function distance(a: ArrayLike<number>, at: number, b: ArrayLike<number>,
 
 /** The first for which the value is least; of one or more. */
 export function leastBy<T>(items: readonly T[], value: (item: T, index: number) => number): T {
-  let [best, least] = [items[0]!, Infinity];
+  let [best, least] = [0, Infinity];
   items.forEach((item, index) => {
     const own = value(item, index);
-    if (own < least) [best, least] = [item, own];
+    if (own < least) [best, least] = [index, own];
   });
-  return best;
+  return items[best]!;
 }
 
 function halved({ width, height, data }: LabPicture): LabPicture {
