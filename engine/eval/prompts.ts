@@ -42,7 +42,8 @@ const ASKING = {
   },
   /** Two things at their places, or one beside the other. */
   two: {
-    isAsked: (scene) => isClear(scene) && scene.objects.length === 2 && !scene.isGroup && scene.relation !== 'on',
+    isAsked: (scene) =>
+      isClear(scene) && scene.objects.length === 2 && !scene.isGroup && scene.relation !== 'on',
   },
   /** Everything, as training has it. */
   world: { isAsked: () => true, isVaried: true },

@@ -14,8 +14,8 @@ export const DIFFERENT = 0.08;
 const HORIZONS = { first: 0.44, last: 0.7, step: 0.01, fine: 0.0025 } as const;
 /** How far a pattern may have slipped, in pixels. */
 const SLIPS = [0, -1, 1, -2, 2, -4, 4] as const;
-/** Short side of the drawings among which the best is chosen. */
-const COARSE_SIDE = 64;
+/** Short side of the drawings among which the best is chosen, a part of `SHORT_SIDE`. */
+const COARSE_SIDE = 32;
 /** A large difference counts no more than this when drawings are compared, as it may be a thing. */
 const CLIP = 0.15;
 /** Pixels around a place that its drawing may be taken from; hills are drawn higher or lower than ours. */
@@ -69,7 +69,7 @@ interface Variant {
 function bestVariant(picture: LabPicture, background: Background): Variant {
   const still = { background, slip: [0, 0] } as const;
   if (background.kind === 'plain' || background.kind === 'gradient') return still;
-  const coarse = halved(picture);
+  const coarse = coarsened(picture);
   const best = (variants: readonly Variant[]) => leastBy(variants, (variant) => misfit(coarse, variant));
   switch (background.kind) {
     case 'stripes':
@@ -208,16 +208,20 @@ export function leastBy<T>(items: readonly T[], value: (item: T, index: number) 
   return items[best]!;
 }
 
-function halved({ width, height, data }: LabPicture): LabPicture {
-  const scale = COARSE_SIDE / SHORT_SIDE;
-  const [columns, rows] = [Math.round(width * scale), Math.round(height * scale)];
-  const small = new Float32Array(columns * rows * 3);
-  for (let i = 0; i < small.length; i++) {
-    const [pixel, channel] = [Math.floor(i / 3), i % 3];
-    const [x, y] = [(pixel % columns) / scale, Math.floor(pixel / columns) / scale];
-    small[i] = data[(Math.min(y, height - 1) * width + Math.min(x, width - 1)) * 3 + channel]!;
+/** The picture at `COARSE_SIDE`, every pixel the mean of a block. */
+function coarsened({ width, height, data }: LabPicture): LabPicture {
+  const block = SHORT_SIDE / COARSE_SIDE;
+  const [columns, rows] = [Math.floor(width / block), Math.floor(height / block)];
+  const coarse = new Float32Array(columns * rows * 3);
+  for (let row = 0; row < rows * block; row++) {
+    for (let column = 0; column < columns * block; column++) {
+      const to = (Math.floor(row / block) * columns + Math.floor(column / block)) * 3;
+      const from = (row * width + column) * 3;
+      for (let channel = 0; channel < 3; channel++)
+        coarse[to + channel]! += data[from + channel]! / block ** 2;
+    }
   }
-  return { width: columns, height: rows, data: small };
+  return { width: columns, height: rows, data: coarse };
 }
 
 function range(first: number, last: number, step: number): number[] {

@@ -76,7 +76,7 @@ export const MISTAKES: Readonly<Record<string, { readonly from: Category; readon
     from: 'one',
     make: changed((object, scene, random) => {
       const size = random.pick((Object.keys(SIZES) as SizeName[]).filter((name) => name !== object.size));
-      const length = random.between(...SIZES[size]);
+      const length = random.between(SIZES[size][0], SIZES[size][1]);
       const { width, height } = KINDS[object.kind];
       return inside(scene, { ...object, width: width * length, height: height * length });
     }),
@@ -99,16 +99,22 @@ export const MISTAKES: Readonly<Record<string, { readonly from: Category; readon
       const isPlain = background.kind === 'plain' && relation !== 'on';
       if (!isPlain || !KINDS[kind].isFlat || size === 'small') return undefined;
       const seconds = (['white', 'black', 'grey'] as const).filter((name) =>
-        [COLORS[color], COLORS[background.color]].every((other) => colorDistance(COLORS[name], other) > 0.165),
+        [COLORS[color], COLORS[background.color]].every(
+          (other) => colorDistance(COLORS[name], other) > 0.165,
+        ),
       );
-      const textures = (['solid', 'striped', 'dotted', 'outlined'] as const).filter((name) => name !== texture);
+      const textures = (['solid', 'striped', 'dotted', 'outlined'] as const).filter(
+        (name) => name !== texture,
+      );
       return { texture: random.pick(textures), second: seconds[0] ?? second };
     }),
   },
   missing: {
     from: 'world',
     make: ({ objects, ...scene }, random) =>
-      objects.length === 0 ? undefined : { ...scene, objects: without(objects, random.below(objects.length)) },
+      objects.length === 0
+        ? undefined
+        : { ...scene, objects: without(objects, random.below(objects.length)) },
   },
   additional: {
     from: 'world',
@@ -124,10 +130,19 @@ export const MISTAKES: Readonly<Record<string, { readonly from: Category; readon
       const room = roomFor(scene.ratio, box);
       if (colors.length === 0 || scene.relation === 'on') return undefined;
       for (let i = 0; i < 40; i++) {
-        const more = {
-          ...{ kind: 'circle', color: random.pick(colors), size, texture: 'solid', second: 'white' },
-          ...{ ...box, x: random.between(...room.x), y: random.between(...room.y) },
+        const look = {
+          kind: 'circle',
+          color: random.pick(colors),
+          size,
+          texture: 'solid',
+          second: 'white',
         } as const;
+        const more: SceneObject = {
+          ...look,
+          ...box,
+          x: random.between(...room.x),
+          y: random.between(...room.y),
+        };
         const objects = [...scene.objects, more];
         if (areApart(objects)) return { ...scene, objects };
       }
@@ -187,7 +202,8 @@ function changed(
 /** Moved so that it is in the picture. */
 function inside({ ratio }: Scene, object: SceneObject): SceneObject {
   const { x, y } = roomFor(ratio, object);
-  const within = (value: number, [low, high]: readonly [number, number]) => Math.min(high, Math.max(low, value));
+  const within = (value: number, [low, high]: readonly [number, number]) =>
+    Math.min(high, Math.max(low, value));
   return { ...object, x: within(object.x, x), y: within(object.y, y) };
 }
 
