@@ -49,7 +49,7 @@ const SIDE = 0.2 + PLACE_TOLERANCE;
 const CENTER = 0.035 + PLACE_TOLERANCE;
 /** Things told as side by side may overlap a bit (short sides), and be less level than those of scenes. */
 const OVERLAP = 0.02;
-const LEVEL = 0.6;
+const LEVEL = 0.8;
 /** More things than these, the largest, are not matched with those that were asked for. */
 const MOST_MATCHED = 7;
 

@@ -25,6 +25,11 @@ const HILL_REACH = 3;
 const BRIDGE = 3;
 /** How much of each colour of a background must be there, outside of things. */
 const LEAST_SHARE = 0.85;
+/**
+ * How much (Oklab) each of its colours may be off in the mean. The two backgrounds that are most alike, grass and sea
+ * at night, are 0.097 apart.
+ */
+const MOST_OFF = 0.07;
 /** Colours of which fewer pixels (of all) are seen are not judged. */
 const FEWEST = 0.01;
 
@@ -41,7 +46,7 @@ export interface Surroundings {
 export function surroundings(picture: LabPicture, background: Background): Surroundings {
   const drawing = labPicture(draw(bestVariant(picture, background), picture.width, picture.height));
   const distances = distancesTo(picture, drawing, background.kind === 'landscape' ? HILL_REACH : REACH);
-  return { distances, isRight: (isThing) => isRight(drawing, background, distances, isThing) };
+  return { distances, isRight: (isThing) => isRight(picture, drawing, background, distances, isThing) };
 }
 
 /** Compares a picture with what its left and right edges show: for pictures on another background than asked for. */
@@ -173,23 +178,34 @@ function commonOffset(data: Float32Array, expected: Float32Array): number[] {
   return sum.map((total) => total / Math.max(1, near));
 }
 
-/** Each colour of the background must show where the drawing has it. */
+/** Each colour of the background must show where the drawing has it, and be that colour rather than another. */
 function isRight(
+  picture: LabPicture,
   drawing: LabPicture,
   background: Background,
   distances: Distances,
   isThing: Uint8Array,
 ): boolean {
   const colors = colorsBehind(background, 'ground').map((color) => Float32Array.from(oklab(color)));
-  const seen = colors.map(() => ({ all: 0, right: 0 }));
+  const seen = colors.map(() => ({ all: 0, right: 0, off: [0, 0, 0] }));
   distances.forEach((far, i) => {
     if (isThing[i]) return;
     const counted = leastBy(seen, (_, color) => distance(drawing.data, i * 3, colors[color]!, 0));
     counted.all++;
-    if (far < DIFFERENT) counted.right++;
+    if (far > DIFFERENT) return;
+    counted.right++;
+    counted.off.forEach((before, channel) => {
+      const at = i * 3 + channel;
+      counted.off[channel] = before + picture.data[at]! - drawing.data[at]!;
+    });
   });
   const judged = seen.filter(({ all }) => all >= FEWEST * distances.length);
-  return judged.length > 0 && judged.every(({ all, right }) => right >= LEAST_SHARE * all);
+  return (
+    judged.length > 0 &&
+    judged.every(
+      ({ all, right, off }) => right >= LEAST_SHARE * all && Math.hypot(...off) <= MOST_OFF * right,
+    )
+  );
 }
 
 /** Oklab distance of the colours at two places. */

@@ -32,18 +32,26 @@ export function truePicture(scene: Scene, shortSide = 256): Pixels {
 /** As a small autoencoder leaves it: blurred (1 2 1, twice), a bit off in its colours, with noise of sigma 4. */
 export function roughPicture(scene: Scene, seed: number): Pixels {
   const { width, height, data } = truePicture(scene);
-  const soft = [3, 3, width * 3, width * 3].reduce(blurredAlong, Float32Array.from(data));
-  const noise = normals(seed, 0, data.length);
+  const soft = [3, 3, width * 3, width * 3].reduce<Uint8ClampedArray>(
+    blurredAlong,
+    Uint8ClampedArray.from(data),
+  );
   const tint = normals(seed, 1, 3);
-  const rough = soft.map((value, i) => Math.round(value + 4 * noise[i]! + 3 * tint[i % 3]!));
-  return { width, height, data: Uint8Array.from(rough, (value) => Math.min(255, Math.max(0, value))) };
+  const start = seed * 977;
+  for (let i = 0; i < soft.length; i++) {
+    soft[i] = soft[i]! + 4 * NOISE[(start + i) % NOISE.length]! + 3 * tint[i % 3]!;
+  }
+  return { width, height, data: Uint8Array.from(soft) };
 }
 
-function blurredAlong(values: Float32Array, step: number): Float32Array {
-  return values.map((value, i) => {
-    const [before, after] = [values[i - step] ?? value, values[i + step] ?? value];
-    return (before + 2 * value + after) / 4;
-  });
+const NOISE = normals(1, 0, 2 ** 17 - 1);
+
+function blurredAlong(values: Uint8ClampedArray, step: number): Uint8ClampedArray {
+  const result = Uint8ClampedArray.from(values); // rounds
+  for (let i = step; i < values.length - step; i++) {
+    result[i] = (values[i - step]! + 2 * values[i]! + values[i + step]!) / 4;
+  }
+  return result;
 }
 
 /** Makes one mistake in a scene; undefined where that mistake cannot be made. */
