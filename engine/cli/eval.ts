@@ -2,9 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { openCheckpoint, type Elsewhere } from '../checkpoints/checkpoint.ts';
+import { openCheckpoint, type Checkpoint, type Elsewhere } from '../checkpoints/checkpoint.ts';
 import { toHdmError } from '../errors.ts';
 import {
+  checkEvaluation,
   evaluate,
   EVALUATION_DEFAULTS,
   EVALUATIONS,
@@ -79,26 +80,24 @@ async function run(path: string, options: EvalOptions): Promise<void> {
 
 async function score(path: string, options: EvalOptions, signal: AbortSignal): Promise<void> {
   const output = openOutput(options.json ?? false);
-  if (options.out !== undefined) makeFolder(options.out);
+  // What can be wrong with the words of the user is found before anything slow begins.
   const checkpoint = openCheckpoint(path, options);
+  const asked = evaluationOf(options, checkpoint);
+  checkEvaluation(asked);
+  if (options.out !== undefined) makeFolder(options.out);
   const { runtime, reason } = await openRuntime(options.device);
   if (options.device === 'auto') output.note(`device: ${runtime.device} (${reason})`);
   const pipeline = await openPipeline(runtime, checkpoint);
   const failures: Failure[] = [];
   try {
-    const usual = nearestSide(checkpoint.vae?.config.sample_size ?? USUAL.size);
-    const evaluation = await evaluate(
-      pipeline,
-      { ...asked(options), size: options.size ?? usual },
-      {
-        signal,
-        onProgress(progress) {
-          output.progress(progress.name, progress.done, progress.total);
-          const failure = failureOf(progress);
-          if (failure) failures.push(failure);
-        },
+    const evaluation = await evaluate(pipeline, asked, {
+      signal,
+      onProgress(progress) {
+        output.progress(progress.name, progress.done, progress.total);
+        const failure = failureOf(progress);
+        if (failure) failures.push(failure);
       },
-    );
+    });
     say(evaluation, output);
     const result = { model: path, device: pipeline.device, ...evaluation };
     if (options.out !== undefined) await write(options.out, result, failures, output);
@@ -108,16 +107,10 @@ async function score(path: string, options: EvalOptions, signal: AbortSignal): P
   }
 }
 
-function asked({
-  prompts,
-  seed,
-  steps,
-  cfg,
-  sampler,
-  categories,
-  kinds,
-}: EvalOptions): Omit<EvaluationOptions, 'size'> {
-  return { prompts, seed, steps, guidanceScale: cfg, sampler, categories, kinds };
+function evaluationOf(options: EvalOptions, { vae }: Checkpoint): EvaluationOptions {
+  const { prompts, seed, steps, cfg, sampler, categories, kinds } = options;
+  const size = options.size ?? nearestSide(vae?.config.sample_size ?? USUAL.size);
+  return { prompts, seed, steps, guidanceScale: cfg, sampler, size, categories, kinds };
 }
 
 interface Failure extends Captioned {

@@ -27,16 +27,16 @@ export function components(mask: Uint8Array, width: number, smallest: number): C
 function flood(isFree: Uint8Array, width: number, start: number): number[] {
   const pixels = [start];
   isFree[start] = 0;
+  const take = (at: number): void => {
+    if (!isFree[at]) return; // outside is undefined
+    isFree[at] = 0;
+    pixels.push(at);
+  };
   for (let next = 0; next < pixels.length; next++) {
     const at = pixels[next]!;
-    const column = at % width;
-    for (let down = -width; down <= width; down += width) {
-      for (let across = column > 0 ? -1 : 0; across <= (column < width - 1 ? 1 : 0); across++) {
-        const neighbour = at + down + across;
-        if (!isFree[neighbour]) continue; // outside is undefined
-        isFree[neighbour] = 0;
-        pixels.push(neighbour);
-      }
+    const [first, last] = [at % width > 0 ? -1 : 0, at % width < width - 1 ? 1 : 0];
+    for (let across = first; across <= last; across++) {
+      for (const down of [-width, 0, width]) take(at + down + across);
     }
   }
   return pixels;

@@ -2,7 +2,7 @@
 import { HdmError } from '../errors.ts';
 import type { Pixels } from '../image/pixels.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
-import { DEFAULTS, nearestSide, type PictureRequest } from '../pipeline/request.ts';
+import { checkRequest, DEFAULTS, nearestSide, type PictureRequest } from '../pipeline/request.ts';
 import type { SamplerName } from '../sampling/samplers.ts';
 import { KIND_NAMES, sceneSize, type Kind } from '../training/data/toy-scenes/scene.ts';
 import {
@@ -83,7 +83,7 @@ export async function evaluate(
   options: EvaluationOptions,
   hooks: EvaluationHooks = {},
 ): Promise<Evaluation> {
-  requireSome(options);
+  checkEvaluation(options);
   const categories: Partial<Record<Category, CategoryScore>> = {};
   for (const category of CATEGORIES) {
     if (!options.categories.includes(category)) continue;
@@ -93,7 +93,9 @@ export async function evaluate(
   return { options, categories, camera: await judgeCamera(pipeline, options, hooks) };
 }
 
-function requireSome({ prompts, categories }: EvaluationOptions): void {
+/** Throws `bad-usage` with the first option that cannot be. */
+export function checkEvaluation({ prompts, categories, size, ...options }: EvaluationOptions): void {
+  checkRequest({ ...DEFAULTS, ...options, width: size, height: size });
   if (Number.isSafeInteger(prompts) && prompts > 0 && categories.length > 0) return;
   const problem = `expected a whole number of prompts from 1 up, and categories, got ${prompts} of ${categories.length}`;
   throw new HdmError('bad-usage', 'evaluation', problem, 'Leave them out for the usual ones');

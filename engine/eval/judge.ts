@@ -15,9 +15,10 @@ import {
   type SceneObject,
   type SizeName,
 } from '../training/data/toy-scenes/scene.ts';
-import { findThings, type FoundThing } from './find-things.ts';
+import { findThings, takenApart } from './find-things.ts';
+import type { FoundThing } from './fit-thing.ts';
 import { labPicture, type LabPicture } from './lab-picture.ts';
-import { surroundings, surroundingsByEdges } from './surroundings.ts';
+import { surroundings, surroundingsByEdges, type Distances } from './surroundings.ts';
 
 /** What a prompt said of a scene beside its background, kinds, colours, textures and how many things there are. */
 export interface Said {
@@ -48,14 +49,14 @@ const PLACE_TOLERANCE = 0.1;
 const SIDE = 0.2 + PLACE_TOLERANCE;
 const CENTER = 0.035 + PLACE_TOLERANCE;
 /** Things told as side by side may overlap a bit (short sides), and be less level than those of scenes. */
-const OVERLAP = 0.02;
+const OVERLAP = 0.05;
 const LEVEL = 0.8;
 /** More things than these, the largest, are not matched with those that were asked for. */
 const MOST_MATCHED = 7;
 
 /** Judges a picture of any size; `scene` is what was asked for. */
 export function judge(pixels: Pixels, scene: Scene, said: Said): Verdict {
-  const { found, isBackground } = look(pixels, scene.background);
+  const { found, isBackground } = look(pixels, scene.background, scene.objects.length);
   const asked: Asked = {
     scene,
     said,
@@ -98,20 +99,29 @@ interface Asked {
   readonly ratio: number;
 }
 
-/** The things in a picture, from large to small, and whether the background is the one that was asked for. */
+/**
+ * The things in a picture, from large to small, and whether the background is the one that was asked for. Where there
+ * are fewer things than `expected`, those that touch each other are taken apart by their colours.
+ */
 export function look(
   pixels: Pixels,
   background: Background,
+  expected = 1,
 ): { readonly found: readonly FoundThing[]; readonly isBackground: boolean } {
   const picture = labPicture(pixels);
+  const thingsBy = (distances: Distances) => {
+    const found = findThings(picture, distances);
+    const isEnough = found.length === 0 || found.length >= expected;
+    return isEnough ? found : found.flatMap((thing) => takenApart(picture, distances, thing));
+  };
   const { distances, isRight } = surroundings(picture, background);
-  const found = largestFirst(findThings(picture, distances));
+  const found = thingsBy(distances);
   const isThing = new Uint8Array(picture.width * picture.height);
   for (const { component } of found) mark(isThing, picture, component);
   if (found.every(({ box }) => longerSide(box) <= LONGEST) && isRight(isThing)) {
-    return { found, isBackground: true };
+    return { found: largestFirst(found), isBackground: true };
   }
-  return { found: largestFirst(findThings(picture, surroundingsByEdges(picture))), isBackground: false };
+  return { found: largestFirst(thingsBy(surroundingsByEdges(picture))), isBackground: false };
 }
 
 function largestFirst(things: readonly FoundThing[]): FoundThing[] {

@@ -53,15 +53,16 @@ function averaged(
 ): ArrayLike<number> {
   if (length === target) return values;
   const result = new Float32Array(outer * target * inner);
+  const add = (at: number, source: number, weight: number): void => {
+    for (let i = 0; i < inner; i++) result[at + i]! += weight * values[source + i]!;
+  };
   const step = length / target;
   for (let to = 0; to < target; to++) {
     const [start, end] = [to * step, (to + 1) * step];
     for (let from = Math.floor(start); from < Math.min(length, Math.ceil(end - 1e-9)); from++) {
       const weight = (Math.min(from + 1, end) - Math.max(from, start)) / step;
       for (let row = 0; row < outer; row++) {
-        const at = (row * target + to) * inner;
-        const source = (row * length + from) * inner;
-        for (let i = 0; i < inner; i++) result[at + i]! += weight * values[source + i]!;
+        add((row * target + to) * inner, (row * length + from) * inner, weight);
       }
     }
   }
