@@ -10,6 +10,8 @@ import { CELLS, LAB_COLORS, SPAN, template } from './templates.ts';
 const SPECK = 12;
 /** Pixels of the smallest blob that counts as a thing. */
 const SMALLEST = 40;
+/** Of more parts than these only the largest are looked at: the picture is wrong anyway. */
+const MOST_LOOKED_AT = 16;
 /** What is so narrow (pixels) is no thing. */
 const LINE = 2;
 /** How far edges may be blurred, in pixels. */
@@ -25,6 +27,8 @@ export function findThings(picture: LabPicture, distances: Distances): FoundThin
   const mask = differing(distances);
   const parts = components(mask, picture.width, SPECK)
     .filter(isNoLine)
+    .toSorted((a, b) => b.pixels.length - a.pixels.length)
+    .slice(0, MOST_LOOKED_AT)
     .map((part) => withSharpEdges(part, distances, picture.width));
   const things = clusters(parts).flatMap((cluster) => explained(picture, distances, cluster));
   return things
