@@ -46,6 +46,7 @@ const SECONDS: readonly ColorName[] = ['white', 'black', 'grey'];
 const LARGEST_SECOND = 1.5;
 /** Things shorter than this (pixels) have no pattern that could be told. */
 const SMALL = ((SIZES.small[1] + SIZES.medium[0]) / 2) * SHORT_SIDE;
+
 /** A part of a picture on the grid of templates. */
 interface Patch {
   /** Oklab of each cell. */

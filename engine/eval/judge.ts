@@ -82,7 +82,7 @@ export function judge(pixels: Pixels, scene: Scene, said: Said): Verdict {
       place: every((_, { box }, i) => asked.places[i] === undefined || isAt(asked.places[i], box, asked)),
     }),
     ...(isRelationSaid && {
-      relation: every(() => true) && isRelated(relation, matched[0]!.box, matched[1]!.box),
+      relation: areRelated(relation, matched[0]?.box, matched[1]?.box),
     }),
   };
   return { properties, all: Object.values(properties).every(Boolean), found };
@@ -210,7 +210,8 @@ function isAt(place: Place, box: Box, { ratio, isLandscape }: Asked): boolean {
   return isLevel && isOnWay(x, room.x, 'left', 'right');
 }
 
-function isRelated(relation: Relation, a: Box, b: Box): boolean {
+function areRelated(relation: Relation, a?: Box, b?: Box): boolean {
+  if (!a || !b) return false;
   const [across, down] = [
     (b.left + b.right - a.left - a.right) / 2,
     (b.top + b.bottom - a.top - a.bottom) / 2,
@@ -219,11 +220,11 @@ function isRelated(relation: Relation, a: Box, b: Box): boolean {
     case 'left of':
       return a.right - OVERLAP <= b.left && Math.abs(down) <= LEVEL * across;
     case 'right of':
-      return isRelated('left of', b, a);
+      return areRelated('left of', b, a);
     case 'above':
       return a.bottom - OVERLAP <= b.top && Math.abs(across) <= LEVEL * down;
     case 'below':
-      return isRelated('above', b, a);
+      return areRelated('above', b, a);
     case 'on':
       return (
         a.left >= b.left - OVERLAP &&
