@@ -15,7 +15,13 @@ import {
   type CameraScore,
 } from './camera.ts';
 import { judge, type Verdict } from './judge.ts';
-import { CATEGORIES, evaluationPrompts, type Category, type EvaluationPrompt } from './prompts.ts';
+import {
+  CATEGORIES,
+  evaluationPrompts,
+  FIRST_SEED,
+  type Category,
+  type EvaluationPrompt,
+} from './prompts.ts';
 import { categoryScore, type CategoryScore, type Judged } from './scores.ts';
 
 export const EVALUATIONS = [...CATEGORIES, 'camera'] as const;
@@ -24,7 +30,7 @@ export type EvaluationName = (typeof EVALUATIONS)[number];
 export interface EvaluationOptions {
   /** Of each category. Of the camera a twelfth, as each takes four pictures. */
   readonly prompts: number;
-  /** Of prompts and pictures, 0..2^32. */
+  /** Of prompts and pictures, 0..2^52-1. */
   readonly seed: number;
   readonly steps: number;
   readonly guidanceScale: number;
@@ -95,7 +101,7 @@ export async function evaluate(
 
 /** Throws `bad-usage` with the first option that cannot be. */
 export function checkEvaluation({ prompts, categories, size, ...options }: EvaluationOptions): void {
-  checkRequest({ ...DEFAULTS, ...options, width: size, height: size });
+  checkRequest({ ...DEFAULTS, ...options, seed: FIRST_SEED + options.seed, width: size, height: size });
   if (Number.isSafeInteger(prompts) && prompts > 0 && categories.length > 0) return;
   const problem = `expected a whole number of prompts from 1 up, and categories, got ${prompts} of ${categories.length}`;
   throw new HdmError('bad-usage', 'evaluation', problem, 'Leave them out for the usual ones');
