@@ -40,7 +40,7 @@ const CLIP = 0.2;
 const PATTERN_COST = 0.004;
 /** Share of a thing that has its second colour, from which it is dotted, and striped. */
 const DOTTED = 0.08;
-const STRIPED = 0.38;
+const STRIPED = 0.36;
 const SECONDS: readonly ColorName[] = ['white', 'black', 'grey'];
 /** The second colour takes at most so many times the pixels of the first. */
 const LARGEST_SECOND = 1.5;
