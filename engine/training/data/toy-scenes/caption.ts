@@ -108,13 +108,15 @@ const DAYTIME_WORDS: Words<Daytime> = {
 /** Sentences for a scene, before its tags. */
 const SENTENCES = 3;
 /** Shares of sentences that say what can be left out. */
-const SAY = { size: 0.75, place: 0.75, background: 0.92, relation: 0.85 } as const;
+export const SAY = { size: 0.75, place: 0.75, background: 0.92, relation: 0.85 } as const;
 
 /** What a caption says of a scene beside kinds, colours, textures and numbers, which it always says. */
 export interface Wording {
   readonly size: boolean;
   readonly place: boolean;
   readonly background: boolean;
+  /** How things lie to each other; left open, most sentences say it. */
+  readonly relation?: boolean;
 }
 
 /** Captions of scene `number` of a seed, in the grammar of captions: three sentences, then tags. */
@@ -168,7 +170,7 @@ function thingsPhrase(scene: Scene, wording: Wording, random: Random): string {
   const [first, second] = objects;
   if (isGroup) return `${NUMBER_WORDS[objects.length]} ${nouns(first!, wording, random, 1)}`;
   const names = objects.map((object) => withArticle(nouns(object, wording, random, 0)));
-  if (relation && (relation === 'on' || random.chance(SAY.relation))) {
+  if (relation && (relation === 'on' || (wording.relation ?? random.chance(SAY.relation)))) {
     return `${names[0]} ${random.pick(RELATION_WORDS[relation])} ${names[1]!}`;
   }
   const places = objects.map((object) => placeOf(scene, object));
