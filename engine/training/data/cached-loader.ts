@@ -54,6 +54,13 @@ export function openCachedLoader(
   const order = continuousOrder(plainPool(cachedRows(cache)), { seed, batch, rank, worldSize });
   const makers = openSampleMakers(options.workers ?? usualWorkers());
   const made = new Map<number, Promise<CachedBatch>>();
+  /** Of pictures that were asked for: to make up the captions of a scene takes longer than all else here. */
+  const known = new Map<number, readonly string[]>();
+  const captionsOf = (item: number): readonly string[] => {
+    const captions = known.get(item) ?? dataset.captions(item);
+    known.set(item, captions);
+    return captions;
+  };
   let waitedMs = 0;
 
   async function make(number: number): Promise<CachedBatch> {
@@ -64,7 +71,7 @@ export function openCachedLoader(
     values.catch(() => {}); // who waits for the batch will hear
     await aside();
     const captions = places.map(({ item: row, sample }) =>
-      sampleCaption(dataset.captions(items[row]!), options.captions, seed, sample),
+      sampleCaption(captionsOf(items[row]!), options.captions, seed, sample),
     );
     await aside();
     return { words: options.words(captions), values: await values };
@@ -77,7 +84,7 @@ export function openCachedLoader(
     async batch(number) {
       const startedMs = performance.now();
       const last = number + makers.count;
-      for (const known of made.keys()) if (known < number || known > last) made.delete(known);
+      for (const other of made.keys()) if (other < number || other > last) made.delete(other);
       for (let next = number; next <= last; next++) {
         if (made.has(next)) continue;
         const promise = make(next);

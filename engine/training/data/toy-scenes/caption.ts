@@ -29,7 +29,7 @@ const COLOR_WORDS: Words<ColorName> = {
   green: ['green'],
   cyan: ['cyan'],
   blue: ['blue'],
-  purple: ['purple'],
+  purple: ['purple', 'purple', 'purple', 'violet'],
   pink: ['pink'],
   brown: ['brown'],
   white: ['white'],
@@ -37,13 +37,13 @@ const COLOR_WORDS: Words<ColorName> = {
   grey: ['grey', 'gray'],
 };
 const SIZE_WORDS: Words<SizeName> = {
-  small: ['small', 'small', 'little'],
+  small: ['small', 'small', 'little', 'tiny'],
   medium: ['medium', 'medium-sized'],
-  large: ['large', 'large', 'big'],
+  large: ['large', 'large', 'big', 'huge'],
 };
 const TEXTURE_WORDS: Words<Exclude<Texture, 'solid'>> = {
   striped: ['striped'],
-  dotted: ['dotted', 'spotted'],
+  dotted: ['dotted', 'dotted', 'spotted'],
   outlined: ['outlined', 'hollow'],
 };
 /** One and several of each kind. */
@@ -202,7 +202,7 @@ function backgroundPhrase({ background, objects }: Scene, random: Random): strin
   }
   const first = random.pick(COLOR_WORDS[background.color]);
   if (background.kind === 'plain') {
-    return `${random.pick(['on', 'on', 'on', 'against', 'in front of'])} ${withArticle(first)} background`;
+    return `${random.pick(['on', 'on', 'on', 'against', 'in front of', 'with'])} ${withArticle(first)} background`;
   }
   const second = random.pick(COLOR_WORDS[background.second]);
   switch (background.kind) {
