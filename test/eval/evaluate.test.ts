@@ -62,7 +62,7 @@ describe('prompts', () => {
       expect(text).toMatch(/^1 object, (small|medium|large) \w+ \w+, [\w ]+, [\w ,]+$/);
     }
     for (const { text, scene } of one) {
-      expect(text).toMatch(/small|little|medium|large|big/);
+      expect(text).toMatch(/small|little|tiny|medium|large|big|huge/);
       expect(text).toMatch(/left|right|top|bottom|cent|middle/);
       expect(scene.objects.length).toBe(1);
     }
@@ -82,7 +82,7 @@ describe('prompts', () => {
 
   it('say what they are said to say', () => {
     for (const { text, scene, said } of evaluationPrompts('world', 300, 4)) {
-      const sizes = /small|little|medium|large|big/.test(text);
+      const sizes = /small|little|tiny|medium|large|big|huge/.test(text);
       if (scene.objects.length > 0) expect(sizes, text).toBe(said.size);
       const isTags = /^\d/.test(text);
       const relations = /(left|right) of|above|over |below|under /;

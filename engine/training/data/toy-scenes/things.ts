@@ -92,9 +92,9 @@ const FLAT = {
 /** Those that have parts in several colours. */
 const COMPOSED: Readonly<Record<Exclude<Kind, keyof typeof FLAT>, (color: Rgb) => Part[]>> = {
   sun: (color) => [
-    part(star(0, 0, 12, 0.5, 0.33), color),
-    part(circle(0, 0, 0.31), shade(color)),
-    part(circle(0, 0, 0.28), color),
+    part(star(0, 0, 8, 0.5, 0.27), color),
+    part(circle(0, 0, 0.27), shade(color)),
+    part(circle(0, 0, 0.24), color),
   ],
   tree: (color) => [
     part(rectangle(-0.075, 0.1, 0.075, 0.5, 0.02), TRUNK),
