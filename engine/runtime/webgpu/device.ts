@@ -9,6 +9,8 @@ const TOGGLES = [
   'use_vulkan_memory_model',
   'disable_robustness',
 ];
+/** Else the clock of a GPU shows multiples of 65 µs, longer than most kernels take. */
+const TOGGLES_OFF = ['timestamp_quantization'];
 /** Checking every call costs more than the call; tests and `HDM_DEBUG` keep the checks. */
 const FAST_TOGGLES = [...TOGGLES, 'skip_validation'];
 
@@ -30,6 +32,8 @@ export interface DeviceOptions {
 
 export interface AdapterFacts {
   readonly name: string;
+  /** Vendor, architecture and driver, as far as they are told. */
+  readonly details: string;
   /** A program that plays a GPU. */
   readonly isSoftware: boolean;
 }
@@ -119,7 +123,11 @@ async function openDawn(toggles: readonly string[], adapter?: string): Promise<G
   try {
     const { create } = await import('webgpu');
     const chosen = adapter ? [`adapter=${adapter}`] : [];
-    return create([`enable-dawn-features=${toggles.join(',')}`, ...chosen]);
+    const features = [
+      `enable-dawn-features=${toggles.join()}`,
+      `disable-dawn-features=${TOGGLES_OFF.join()}`,
+    ];
+    return create([...features, ...chosen]);
   } catch (error) {
     throw new HdmError('device', 'device webgpu', firstLine((error as Error).message), ADVICE.other, error);
   }
@@ -138,12 +146,11 @@ function absent(wanted: string | undefined): HdmError {
 }
 
 function factsOf({ info }: GPUAdapter): AdapterFacts {
-  const name = info.description || info.device || info.architecture || info.vendor || 'GPU';
-  return {
-    name,
-    isSoftware:
-      info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(name + info.architecture),
-  };
+  const { vendor, architecture, device, description } = info; // the last is of the driver
+  const details = [vendor, architecture, description].filter(Boolean).join(', ');
+  const name = device || description || architecture || vendor || 'GPU';
+  const isKnown = /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${name} ${details}`);
+  return { name, details, isSoftware: info.isFallbackAdapter || isKnown };
 }
 
 /** All that the adapter can, as far as kernels need it. */

@@ -27,6 +27,16 @@ export interface Features {
   readonly workgroupCount: number;
   /** Largest buffer that one binding may show. */
   readonly bindingBytes: number;
+  /** What the device was measured to do; plans work without it. */
+  readonly speeds?: Speeds;
+}
+
+/** Measured speeds in operations and bytes per nanosecond: GFLOP/s and GB/s. */
+export interface Speeds {
+  /** Of large products, by the way they are computed (`speedKey`); 0 for a way that does not work here. */
+  readonly products: Readonly<Record<string, number>>;
+  /** Of memory: bytes that are read and bytes that are written. */
+  readonly memory: number;
 }
 
 /** A matrix product that one subgroup does in hardware: [m, k] x [k, n]. */

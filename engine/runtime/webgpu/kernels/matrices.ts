@@ -24,7 +24,7 @@ const PADDING = 1;
 
 /**
  * Large parts of a tile need few loads for each product, and 64 x 64 is the most that fits in registers. `cost` is
- * what a number of the result takes, measured on an H100 with enough of them.
+ * what a number of the result takes on a device that was not measured: as on an H100 with enough of them.
  */
 const SHAPES: readonly (Omit<MatrixChoice, 'config'> & { readonly cost: number })[] = [
   { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, cost: 1 },
@@ -37,7 +37,7 @@ const SHAPES: readonly (Omit<MatrixChoice, 'config'> & { readonly cost: number }
 ];
 
 /** Workgroups below which a large GPU has nothing to do for some of its processors. */
-const FEW = 132;
+export const FEW = 132;
 
 export function matrixChoices(product: Product, features: Features): readonly MatrixChoice[] {
   // Which threads are a subgroup is known only where all are of one size.
