@@ -11,6 +11,8 @@ const READ_ONLY_MAP = 0x1;
 
 /** Largest piece that is copied at once. */
 const PIECE = 64 * 2 ** 20;
+/** Buffers for reading that are kept to be used again. */
+const MOST_STAGING = 16;
 /** A vector of four f32, the widest that kernels read: buffers end on a whole one. */
 const GRAIN = 16;
 
@@ -20,6 +22,7 @@ export class Memory {
   /** Bytes that are held now, and the most that ever were. */
   held = 0;
   peak = 0;
+  readonly #staging: GPUBuffer[] = [];
 
   constructor(gpu: Gpu) {
     this.gpu = gpu;
@@ -67,40 +70,44 @@ export class Memory {
 
   /** The first `bytes` of a buffer, as they are when everything submitted so far is done. */
   async read(buffer: GPUBuffer, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
-    const [read] = await Promise.all(this.readAll([{ buffer, bytes }]));
-    return read!;
-  }
-
-  /** Copies of several buffers, begun in one submission. */
-  readAll(wanted: readonly { buffer: GPUBuffer; bytes: number }[]): Promise<Uint8Array<ArrayBuffer>>[] {
-    return wanted.map(async ({ buffer, bytes }) => {
-      const result = new Uint8Array(bytes);
-      const pieces: Promise<void>[] = [];
-      for (let start = 0; start < bytes; start += PIECE) {
-        const size = Math.min(PIECE, bytes - start);
-        pieces.push(this.#readPiece(buffer, start, result.subarray(start, start + size)));
-      }
-      await Promise.all(pieces);
-      return result;
-    });
-  }
-
-  async #readPiece(buffer: GPUBuffer, start: number, into: Uint8Array): Promise<void> {
     const { device } = this.gpu;
-    const size = Math.ceil(into.byteLength / 4) * 4;
-    const staging = device.createBuffer({ size, usage: MAP_READ | COPY_TARGET });
-    const encoder = device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, start, staging, 0, size);
-    device.queue.submit([encoder.finish()]);
+    const result = new Uint8Array(bytes);
+    for (let start = 0; start < bytes; start += PIECE) {
+      const size = Math.min(PIECE, bytes - start);
+      const staging = this.takeStaging(size);
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, start, staging, 0, Math.ceil(size / 4) * 4);
+      device.queue.submit([encoder.finish()]);
+      result.set(await this.readStaging(staging, size), start);
+    }
+    return result;
+  }
+
+  /** A buffer that results are copied to, on their way out. */
+  takeStaging(bytes: number): GPUBuffer {
+    const size = Math.max(GRAIN, Math.ceil(bytes / GRAIN) * GRAIN);
+    const known = this.#staging.findIndex((buffer) => buffer.size === size);
+    if (known >= 0) return this.#staging.splice(known, 1)[0]!;
+    return this.gpu.device.createBuffer({ size, usage: MAP_READ | COPY_TARGET });
+  }
+
+  giveStaging(buffer: GPUBuffer): void {
+    this.#staging.push(buffer);
+    if (this.#staging.length > MOST_STAGING) this.#staging.shift()!.destroy();
+  }
+
+  /** What such a buffer has when all that was submitted is done. It is given back then. */
+  async readStaging(staging: GPUBuffer, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
     try {
       await staging.mapAsync(READ_ONLY_MAP);
     } catch (error) {
       this.gpu.check();
       throw deviceError(error);
     }
-    into.set(new Uint8Array(staging.getMappedRange()).subarray(0, into.byteLength));
+    const result = new Uint8Array(staging.getMappedRange().slice(0, bytes));
     staging.unmap();
-    staging.destroy();
+    this.giveStaging(staging);
+    return result;
   }
 }
 

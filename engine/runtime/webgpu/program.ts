@@ -41,6 +41,16 @@ interface Specialized {
   readonly weights: ReadonlyMap<Node, GPUBuffer>;
   /** Bind groups for the buffers of these generations. */
   bound?: { readonly generations: string; readonly groups: readonly GPUBindGroup[] };
+  /** Commands of the next run, recorded while the GPU was at the last. */
+  next?: Recorded;
+}
+
+/** The commands of one run, which can be submitted once. */
+interface Recorded {
+  readonly generations: string;
+  readonly commands: GPUCommandBuffer;
+  /** Where the outputs are when it has run. */
+  readonly staging: ReadonlyMap<string, GPUBuffer>;
 }
 
 export class WebgpuProgram implements Program {
@@ -76,9 +86,11 @@ export class WebgpuProgram implements Program {
       await this.#variables!.prepare(name, { dtype, shape: evaluateShape(shape, sizes) });
     }
     for (const [name, value] of this.#packed(inputs)) this.#upload(name, value);
-    this.#submit(specialized, [], profiler);
-    const results = this.#download(specialized);
+    const recorded = this.#take(specialized);
+    this.#submit(recorded.commands);
+    const results = this.#download(specialized, recorded);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
+    if (!profiler) specialized.next = this.#record(specialized);
     const values = await results;
     memory.gpu.check();
     await profiler?.report();
@@ -91,14 +103,13 @@ export class WebgpuProgram implements Program {
     const specialized = await this.#specialize({});
     const results = await memory.guarded(() =>
       [...specialized.plan.outputs].map(([name, node]) => {
-        const bytes = count(node.shape) * FORMAT_BYTES[node.format];
-        return { name, node, buffer: memory.allocate(bytes, 'a computed weight') };
+        return { name, node, buffer: memory.allocate(bytesOf(node), 'a computed weight') };
       }),
     );
-    this.#submit(
-      specialized,
-      results.map(({ node, buffer }) => ({ node, to: buffer })),
-    );
+    const encoder = memory.gpu.device.createCommandEncoder();
+    this.#encodeSteps(encoder, specialized);
+    for (const { node, buffer } of results) this.#encodeCopy(encoder, specialized, node, buffer);
+    this.#submit(encoder.finish());
     for (const { name, node, buffer } of results) other.put(name, node.format, buffer);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
   }
@@ -143,13 +154,14 @@ export class WebgpuProgram implements Program {
     const specialized = await this.#plans.get(key)?.catch(() => undefined);
     this.#plans.delete(key);
     if (!specialized) return;
+    this.#recycle(specialized.next);
     this.#machine.shared.release(specialized.plan);
     for (const buffer of specialized.constants.values()) this.#machine.memory.free(buffer);
   }
 
-  #constant({ shape, format }: Node, data: Float64Array): GPUBuffer {
-    const buffer = this.#machine.memory.allocate(count(shape) * FORMAT_BYTES[format], 'a constant');
-    this.#machine.memory.write(buffer, numbersToBytes(data, format));
+  #constant(node: Node, data: Float64Array): GPUBuffer {
+    const buffer = this.#machine.memory.allocate(bytesOf(node), 'a constant');
+    this.#machine.memory.write(buffer, numbersToBytes(data, node.format));
     return buffer;
   }
 
@@ -174,46 +186,75 @@ export class WebgpuProgram implements Program {
     memory.write(buffer, bytes);
   }
 
-  #submit(
-    specialized: Specialized,
-    results: readonly { node: Node; to: GPUBuffer }[] = [],
-    profiler?: Profiler,
-  ): void {
-    const { device } = this.#machine.memory.gpu;
-    const { steps, copies } = specialized.plan;
+  /** The commands that were recorded in advance, if the buffers are still those. */
+  #take(specialized: Specialized): Recorded {
+    const { next } = specialized;
+    delete specialized.next;
+    if (next?.generations === this.#generations()) return next;
+    this.#recycle(next);
+    return this.#record(specialized);
+  }
+
+  #record(specialized: Specialized): Recorded {
+    const { memory, profiler } = this.#machine;
+    const encoder = memory.gpu.device.createCommandEncoder();
+    this.#encodeSteps(encoder, specialized, profiler);
+    const { copies, outputs } = specialized.plan;
+    for (const { name, from } of copies) {
+      this.#encodeCopy(encoder, specialized, from, this.#variables!.bufferOf(name));
+    }
+    const staging = new Map<string, GPUBuffer>();
+    for (const [name, node] of outputs) {
+      const buffer = memory.takeStaging(bytesOf(node));
+      this.#encodeCopy(encoder, specialized, node, buffer);
+      staging.set(name, buffer);
+    }
+    return { generations: this.#generations(), commands: encoder.finish(), staging };
+  }
+
+  #encodeSteps(encoder: GPUCommandEncoder, specialized: Specialized, profiler?: Profiler): void {
+    const { steps } = specialized.plan;
     const groups = this.#bindGroups(specialized);
-    const encoder = device.createCommandEncoder();
     const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
       pass.setPipeline(specialized.compiled[index]!.pipeline);
       pass.setBindGroup(0, groups[index]);
       pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
     };
-    if (profiler)
-      profiler.encode(
-        encoder,
-        steps.map(({ kernel }) => kernel),
-        dispatch,
-      );
-    else {
-      const pass = encoder.beginComputePass();
-      steps.forEach((_, index) => dispatch(pass, index));
-      pass.end();
+    if (profiler) {
+      const kernels = steps.map(({ kernel }) => kernel);
+      profiler.encode(encoder, kernels, dispatch);
+      return;
     }
-    const toVariables = copies.map(({ name, from }) => ({ node: from, to: this.#variables!.bufferOf(name) }));
-    for (const { node, to } of [...toVariables, ...results]) {
-      const size = Math.ceil((count(node.shape) * FORMAT_BYTES[node.format]) / 4) * 4;
-      if (size > 0) encoder.copyBufferToBuffer(this.#bufferOf(node, specialized), 0, to, 0, size);
-    }
+    const pass = encoder.beginComputePass();
+    steps.forEach((_, index) => dispatch(pass, index));
+    pass.end();
+  }
+
+  #encodeCopy(encoder: GPUCommandEncoder, specialized: Specialized, from: Node, to: GPUBuffer): void {
+    const size = wholeWords(bytesOf(from));
+    if (size > 0) encoder.copyBufferToBuffer(this.#bufferOf(from, specialized), 0, to, 0, size);
+  }
+
+  #submit(commands: GPUCommandBuffer): void {
     try {
-      device.queue.submit([encoder.finish()]);
+      this.#machine.memory.gpu.device.queue.submit([commands]);
     } catch (error) {
       throw deviceError(error);
     }
   }
 
+  #recycle(recorded: Recorded | undefined): void {
+    recorded?.staging.forEach((buffer) => this.#machine.memory.giveStaging(buffer));
+  }
+
+  /** Changes when any buffer that commands name was replaced. */
+  #generations(): string {
+    return [this.#machine.shared.generation, this.#generation, this.#variables?.generation].join();
+  }
+
   #bindGroups(specialized: Specialized): readonly GPUBindGroup[] {
-    const { shared, memory } = this.#machine;
-    const generations = [shared.generation, this.#generation, this.#variables?.generation].join();
+    const { memory } = this.#machine;
+    const generations = this.#generations();
     if (specialized.bound?.generations === generations) return specialized.bound.groups;
     const groups = specialized.plan.steps.map(({ buffers }, index) => {
       const entries = buffers.map((node, binding) => ({
@@ -242,22 +283,24 @@ export class WebgpuProgram implements Program {
     }
   }
 
-  async #download(specialized: Specialized): Promise<Values> {
+  async #download({ plan, sizes }: Specialized, { staging }: Recorded): Promise<Values> {
     const { memory } = this.#machine;
-    const entries = [...specialized.plan.outputs];
-    const reads = memory.readAll(
-      entries.map(([, node]) => ({
-        buffer: this.#bufferOf(node, specialized),
-        bytes: count(node.shape) * FORMAT_BYTES[node.format],
-      })),
-    );
     const values = await Promise.all(
-      entries.map(async ([name, { format }], index) => {
+      [...plan.outputs].map(async ([name, node]) => {
         const { dtype, shape } = this.#graph.outputs.get(name)!;
-        const concrete = evaluateShape(shape, specialized.sizes);
-        return [name, fromBytes(await reads[index]!, format, dtype, concrete)] as const;
+        const bytes = await memory.readStaging(staging.get(name)!, bytesOf(node));
+        return [name, fromBytes(bytes, node.format, dtype, evaluateShape(shape, sizes))] as const;
       }),
     );
     return Object.fromEntries(values);
   }
+}
+
+function bytesOf({ shape, format }: Node): number {
+  return count(shape) * FORMAT_BYTES[format];
+}
+
+/** Copies go by words of four bytes. */
+function wholeWords(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
 }
