@@ -6,7 +6,7 @@ import { HdmError } from '../../errors.ts';
 import type { Gpu } from './device.ts';
 import type { Features, Kernel, Speeds } from './kernel.ts';
 import { matmulPlan, matmulWays, type MatmulProblem } from './kernels/matmul.ts';
-import { spread, type Scalar } from './kernels/wgsl.ts';
+import { MAIN, spread, type Scalar } from './kernels/wgsl.ts';
 import { Memory } from './memory.ts';
 import { Pipelines } from './pipelines.ts';
 import { readSpeeds, speedsFile, writeSpeeds } from './speeds-file.ts';
@@ -202,7 +202,7 @@ function eachOf(
   const workgroups = spread(Math.ceil(count / threads), 1, limit);
   const source = `${declared}
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let at = (group.y * ${workgroups[0]}u + group.x) * ${threads}u + thread;
   if (at >= ${count}u) { return; }
   ${body}

@@ -13,6 +13,16 @@ export interface Kernel {
   /** Floating-point operations, and bytes that must be read and written at least: what a profile compares with. */
   readonly flops: number;
   readonly bytes: number;
+  /** Of a product: by what its speed is found in `Speeds`. */
+  readonly speedKey?: string;
+  /** Parts of the grid of workgroups, where the whole would be too long a dispatch. */
+  readonly slices?: readonly Slice[];
+}
+
+/** Workgroups from `offset` on. The kernel reads the offset from `@group(1) @binding(0)`. */
+export interface Slice {
+  readonly offset: readonly [x: number, y: number, z: number];
+  readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
 /** What the GPU offers, as far as kernels differ by it. */

@@ -15,6 +15,7 @@ import { prepareOperands } from './operands.ts';
 import type { Compiled, Pipelines } from './pipelines.ts';
 import { plan, type Location, type Plan } from './plan.ts';
 import { formatOf, resolve, SCALARS, scalarsOf } from './resolve.ts';
+import { encode, type Dispatch } from './slices.ts';
 import type { WebgpuVariables } from './variables.ts';
 import type { WeightBuffers } from './weights.ts';
 
@@ -48,7 +49,8 @@ interface Specialized {
 /** The commands of one run, which can be submitted once. */
 interface Recorded {
   readonly generations: string;
-  readonly commands: GPUCommandBuffer;
+  /** Submitted one after the other. */
+  readonly commands: readonly GPUCommandBuffer[];
   /** Where the outputs are when it has run. */
   readonly staging: ReadonlyMap<string, GPUBuffer>;
 }
@@ -106,10 +108,9 @@ export class WebgpuProgram implements Program {
         return { name, node, buffer: memory.allocate(bytesOf(node), 'a computed weight') };
       }),
     );
-    const encoder = memory.gpu.device.createCommandEncoder();
-    this.#encodeSteps(encoder, specialized);
-    for (const { node, buffer } of results) this.#encodeCopy(encoder, specialized, node, buffer);
-    this.#submit(encoder.finish());
+    const encoders = this.#encodeSteps(specialized);
+    for (const { node, buffer } of results) this.#encodeCopy(encoders.at(-1)!, specialized, node, buffer);
+    this.#submit(encoders.map((encoder) => encoder.finish()));
     for (const { name, node, buffer } of results) other.put(name, node.format, buffer);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
   }
@@ -197,8 +198,8 @@ export class WebgpuProgram implements Program {
 
   #record(specialized: Specialized): Recorded {
     const { memory, profiler } = this.#machine;
-    const encoder = memory.gpu.device.createCommandEncoder();
-    this.#encodeSteps(encoder, specialized, profiler);
+    const encoders = this.#encodeSteps(specialized, profiler);
+    const encoder = encoders.at(-1)!;
     const { copies, outputs } = specialized.plan;
     for (const { name, from } of copies) {
       this.#encodeCopy(encoder, specialized, from, this.#variables!.bufferOf(name));
@@ -209,25 +210,31 @@ export class WebgpuProgram implements Program {
       this.#encodeCopy(encoder, specialized, node, buffer);
       staging.set(name, buffer);
     }
-    return { generations: this.#generations(), commands: encoder.finish(), staging };
+    return { generations: this.#generations(), commands: encoders.map((one) => one.finish()), staging };
   }
 
-  #encodeSteps(encoder: GPUCommandEncoder, specialized: Specialized, profiler?: Profiler): void {
-    const { steps } = specialized.plan;
+  /** All kernels, in as many encoders as there shall be submissions. */
+  #encodeSteps(specialized: Specialized, profiler?: Profiler): GPUCommandEncoder[] {
+    const { device } = this.#machine.memory.gpu;
     const groups = this.#bindGroups(specialized);
-    const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
-      pass.setPipeline(specialized.compiled[index]!.pipeline);
-      pass.setBindGroup(0, groups[index]);
-      pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
+    const encodeOne = (pass: GPUComputePassEncoder, dispatch: Dispatch): void => {
+      const { pipeline, offsets } = specialized.compiled[dispatch.step]!;
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, groups[dispatch.step]);
+      encode(pass, dispatch, offsets);
     };
-    if (profiler) {
-      const kernels = steps.map(({ kernel }) => kernel);
-      profiler.encode(encoder, kernels, dispatch);
-      return;
-    }
-    const pass = encoder.beginComputePass();
-    steps.forEach((_, index) => dispatch(pass, index));
-    pass.end();
+    return specialized.plan.submissions.map((dispatches) => {
+      const encoder = device.createCommandEncoder();
+      if (profiler) {
+        const kernels = dispatches.map(({ kernel }) => kernel);
+        profiler.encode(encoder, kernels, (pass, index) => encodeOne(pass, dispatches[index]!));
+        return encoder;
+      }
+      const pass = encoder.beginComputePass();
+      dispatches.forEach((dispatch) => encodeOne(pass, dispatch));
+      pass.end();
+      return encoder;
+    });
   }
 
   #encodeCopy(encoder: GPUCommandEncoder, specialized: Specialized, from: Node, to: GPUBuffer): void {
@@ -235,9 +242,9 @@ export class WebgpuProgram implements Program {
     if (size > 0) encoder.copyBufferToBuffer(this.#bufferOf(from, specialized), 0, to, 0, size);
   }
 
-  #submit(commands: GPUCommandBuffer): void {
+  #submit(commands: readonly GPUCommandBuffer[]): void {
     try {
-      this.#machine.memory.gpu.device.queue.submit([commands]);
+      for (const one of commands) this.#machine.memory.gpu.device.queue.submit([one]);
     } catch (error) {
       throw deviceError(error);
     }

@@ -9,6 +9,7 @@ import type { Group } from '../fuse.ts';
 import { unflatten, variable, type Index } from '../indexing.ts';
 import type { Node, WorkOf } from '../node.ts';
 import { isOverRows, WORKGROUP } from '../reduction.ts';
+import { MAIN } from '../kernels/wgsl.ts';
 import { nameOf, positionAt, preamble, written } from './map.ts';
 import { ACROSS, reduceFunction, START, STEP } from './row.ts';
 import { groupNumber, spread, type WriteContext, type Written } from './written.ts';
@@ -56,7 +57,7 @@ function writeColumns(group: Group, node: Node, context: WriteContext): Written 
   const workgroups = spread(perPiece * pieces, features);
   const source = `${preamble(emitter)}
 @compute @workgroup_size(${THREADS})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let v_group = ${groupNumber(workgroups)};
   let v_piece = v_group / ${perPiece}u;
   let v_result = (v_group % ${perPiece}u) * ${THREADS}u + thread;
@@ -95,7 +96,7 @@ function writeShared(group: Group, node: Node, context: WriteContext): Written {
 var<workgroup> numbers: array<f32, ${threads}>;
 ${reduceFunction(rule, threads)}
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let v_place = ${groupNumber(workgroups)};
   let v_result = v_place % ${results}u;
   let v_piece = v_place / ${results}u;

@@ -5,7 +5,7 @@
 import type { Epilogue, Features, Kernel, MatrixConfig } from '../kernel.ts';
 import { describe, flopsOf, storeColumns, usesHalf, type Product } from './product.ts';
 import type { Source } from './source.ts';
-import { divide, enable, lines, pieceOf, spread } from './wgsl.ts';
+import { divide, enable, lines, MAIN, pieceOf, spread } from './wgsl.ts';
 
 export interface MatrixChoice {
   /** The tile of a workgroup, and how much of k it multiplies between two barriers. */
@@ -148,7 +148,7 @@ alias Sum = subgroup_matrix_result<f32, ${config.n}, ${config.m}>;
 var<workgroup> memory: array<vec4<u32>, ${bytes / 16}>;
 
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let piece = ${pieceOf('group', workgroups)};
   if (piece >= ${across * down}u) { return; }
 ${placeOfTile(across, down, choice)}

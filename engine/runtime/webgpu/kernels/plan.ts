@@ -3,7 +3,7 @@ import type { Epilogue, Features, Kernel } from '../kernel.ts';
 import { FEW, matrixChoices, matrixProduct, type MatrixChoice } from './matrices.ts';
 import { describe, storeColumns, type Product } from './product.ts';
 import { tiledBytes, tiledProduct, tiledThreads, type Tile } from './tiled.ts';
-import { buffer, divide, enable, pieceOf, spread } from './wgsl.ts';
+import { buffer, divide, enable, MAIN, pieceOf, spread } from './wgsl.ts';
 
 /** A way to compute a product. Any is right, speed differs. */
 export type Choice = { readonly splits: number } & (
@@ -105,8 +105,11 @@ export function planProduct(product: Product, choice: Choice, features: Features
 }
 
 function kernelOf(product: Product, choice: Choice, features: Features, epilogue: Epilogue): Kernel {
-  if (choice.way === 'matrices') return matrixProduct(product, choice, epilogue, choice.splits, features);
-  return tiledProduct(product, choice.tile, epilogue, choice.splits, features.workgroupCount);
+  const kernel =
+    choice.way === 'matrices'
+      ? matrixProduct(product, choice, epilogue, choice.splits, features)
+      : tiledProduct(product, choice.tile, epilogue, choice.splits, features.workgroupCount);
+  return { ...kernel, speedKey: speedKey(choice, product) };
 }
 
 function fits(tile: Tile, features: Features): boolean {
@@ -149,7 +152,7 @@ ${epilogue.declarations(1)}
 ${isWide ? '' : PART_AT}
 
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let piece = (${pieceOf('group', workgroups)}) * ${threads}u + thread;
   if (piece >= ${total}u) { return; }
   let place = piece / ${columns}u;
