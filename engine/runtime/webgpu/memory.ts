@@ -2,7 +2,8 @@
 import { HdmError } from '../../errors.ts';
 import { DTYPES, type DType, type TensorData, type TypedArray } from '../../graph/dtype.ts';
 import { count } from '../../graph/shape.ts';
-import { deviceError, type Gpu } from './device.ts';
+import { deviceError } from './dawn.ts';
+import type { Gpu } from './device.ts';
 import { FORMAT_BYTES, type Format } from './node.ts';
 
 /** The flags of the WebGPU standard. */

@@ -1,6 +1,6 @@
 /** @file Compiled kernels, each source once, and the shapes of their bindings. */
 import { HdmError } from '../../errors.ts';
-import { deviceError } from './device.ts';
+import { deviceError } from './dawn.ts';
 import type { Binding, Kernel } from './kernel.ts';
 import { bindSlices, sliceLayout } from './slices.ts';
 

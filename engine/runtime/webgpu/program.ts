@@ -5,7 +5,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { count, evaluateShape } from '../../graph/shape.ts';
 import { bindSizes } from '../bind.ts';
 import type { Program, Values } from '../runtime.ts';
-import { deviceError } from './device.ts';
+import { deviceError } from './dawn.ts';
 import { fromBytes, numbersToBytes, toBytes, type Memory, type SharedBuffers } from './memory.ts';
 import type { Profiler } from './profiler.ts';
 import { FORMAT_BYTES, type Node } from './node.ts';
