@@ -139,16 +139,17 @@ export class WebgpuProgram implements Program {
     const { memory, pipelines, shared, known } = this.#machine;
     const resolved = mergeProducts(resolve(this.#graph, sizes, memory.gpu.features.half));
     const made = plan(prepareOperands(resolved), memory.gpu, known);
-    const compiling = made.steps.map(({ kernel }) => pipelines.get(kernel));
+    for (const [node, location] of made.locations) memory.require(bytesOf(node), nameOf(location));
+    const compiling = Promise.all(made.steps.map(({ kernel }) => pipelines.get(kernel)));
+    compiling.catch(() => undefined); // what else fails meanwhile is told first
     const [constants, weights] = [new Map<Node, GPUBuffer>(), new Map<Node, GPUBuffer>()];
     for (const [node, location] of made.locations) {
       if (location.kind === 'weight') weights.set(node, await this.#weights.get(location.name, node.format));
       if (location.kind === 'constant') constants.set(node, this.#constant(node, location.data));
     }
-    const compiled = await Promise.all(compiling);
-    const specialized = { sizes, plan: made, compiled, constants, weights };
-    await memory.guarded(() => shared.reserve(specialized.plan, made.slots));
-    return specialized;
+    const compiled = await compiling;
+    await shared.reserve(made, made.slots);
+    return { sizes, plan: made, compiled, constants, weights };
   }
 
   async #forget(key: string): Promise<void> {
@@ -301,6 +302,11 @@ export class WebgpuProgram implements Program {
     );
     return Object.fromEntries(values);
   }
+}
+
+/** For people. */
+function nameOf(location: Location): string {
+  return 'name' in location ? `the ${location.kind} "${location.name}"` : 'intermediate results';
 }
 
 function bytesOf({ shape, format }: Node): number {
