@@ -30,8 +30,9 @@ const LAYERS = {
   'engine/image': ['engine/errors.ts', 'engine/graph', 'engine/sampling'],
   'engine/pipeline': DRAWING,
   'engine/training': PROGRAM,
+  'engine/eval': [...PROGRAM, 'engine/training'],
   'engine/golden': [...PROGRAM, 'engine/training'],
-  'engine/cli': [...PROGRAM, 'engine/training', 'engine/golden', 'package.json'], // package.json: the version
+  'engine/cli': [...PROGRAM, 'engine/training', 'engine/eval', 'engine/golden', 'package.json'], // package.json: the version
   'engine/cli.ts': ['engine', 'package.json'],
   // The browser loads it: no engine comes along but the events of a run, which are a list of schemas.
   'electron/contract.ts': ['engine/errors.ts', 'engine/training/run/events.ts', 'type:engine'],

@@ -16,7 +16,12 @@ const files = existsSync(GOLDEN) ? readdirSync(GOLDEN).filter((name) => name.end
 
 async function check(path: string, device: 'cpu' | 'ort-webgpu' | 'webgpu') {
   const file = openSafetensors(path);
-  const golden = { file, tensors: readTensors(file), runtime: await openNamed(device, 'f32') };
+  const golden = {
+    file,
+    tensors: readTensors(file),
+    runtime: await openNamed(device, 'f32'),
+    precision: 'f32' as const,
+  };
   for (const { name, error, tolerance } of await GOLDEN_KINDS[kindOf(file)]!(golden)) {
     expect(error, `${name} of ${path}`).toBeLessThanOrEqual(tolerance);
   }

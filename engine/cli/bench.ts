@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { HdmError } from '../errors.ts';
 import { XUT_PRESETS } from '../models/xut-config.ts';
 import { openRuntime } from '../runtime/devices.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { formatTimes } from '../runtime/webgpu/profile.ts';
 import { deviceOption, jsonOption, toNumber, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
@@ -19,6 +20,7 @@ import {
   benchForward,
   benchKernels,
   benchPart,
+  benchPicture,
   benchSample,
   benchStart,
   PARTS,
@@ -49,6 +51,7 @@ type Workload = (model: BenchModel, options: BenchOptions) => Promise<Measuremen
 const WORKLOADS: Readonly<Record<string, { text: string; run: Workload }>> = {
   forward: { text: 'one pass of the denoiser with random weights', run: benchForward },
   sample: { text: 'one picture without text encoder and VAE: two passes a step', run: benchSample },
+  picture: { text: 'one picture with the text encoder and the VAE of the released model', run: benchPicture },
   change: {
     text: 'what a change of picture size or prompt length costs beyond the computation',
     run: benchChange,
@@ -150,7 +153,7 @@ async function measure(
   const { runtime } = await openRuntime(options.device);
   const precision = options.precision ?? runtime.precision;
   const first = await run({ runtime, precision });
-  const peak = isOurMemory && { peak_gib: round(process.resourceUsage().maxRSS / 2 ** 20) }; // maxRSS is in KiB
+  const peak = isOurMemory && { peak_gib: round(peakBytes(runtime) / 2 ** 30) };
   const beside =
     options.beside && (await compare(options.beside, first, () => run({ runtime, precision }), output));
   const result = { device: runtime.device, precision, ...first.values, ...peak, ...(beside && { beside }) };
@@ -159,6 +162,11 @@ async function measure(
   }
   if (beside) output.line(`beside it ${beside.peer} there, ${beside.ours} here: ${beside.share} of its time`);
   output.result(result);
+}
+
+/** The most memory that was used: on a GPU of our own runtime its buffers, else the process. */
+function peakBytes(runtime: Runtime): number {
+  return runtime.memory?.().peak ?? process.resourceUsage().maxRSS * 1024; // which is in KiB
 }
 
 /** Ours, the peer's, ours again: a machine that changes its pace meanwhile shows as a difference of the two. */

@@ -1,7 +1,7 @@
 /** @file `hdm-studio check`: compares our numbers with golden files. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
@@ -16,6 +16,7 @@ interface CheckOptions {
   readonly device: string;
   readonly model?: string;
   readonly tokenizer?: string;
+  readonly precision: 'f32' | 'f16';
   readonly json?: boolean;
 }
 
@@ -26,6 +27,11 @@ export function checkCommand(): Command {
     .option('--model <path>', 'model of a reference generation (default: the folder of the file)')
     .option('--tokenizer <path>', 'tokenizer of a tokenizer file (default: found by its name beside it)')
     .addOption(deviceOption().default('cpu'))
+    .addOption(
+      new Option('--precision <format>', 'number format; f16 has tolerances of its own')
+        .choices(['f32', 'f16'])
+        .default('f32'),
+    )
     .addOption(jsonOption())
     .action(check);
 }
@@ -41,13 +47,13 @@ async function check(paths: string[], options: CheckOptions): Promise<void> {
   }
   const failed = results.filter(({ status }) => status === 'failed').length;
   output.line(`${results.length - failed} passed, ${failed} failed`);
-  output.result({ device: runtime.device, precision: 'f32', failed, results });
+  output.result({ device: runtime.device, precision: options.precision, failed, results });
   if (failed > 0) process.exitCode = EXIT.failed;
 }
 
 function checkFile(path: string, runtime: Runtime, options: CheckOptions): Promise<GoldenResult> {
   if (extname(path) === '.json') return checkTokenizer(path, options.tokenizer);
-  return checkGoldenFile(path, runtime, options.model);
+  return checkGoldenFile(path, runtime, options);
 }
 
 const tokenizerCases = z.array(z.object({ text: z.string(), ids: z.array(z.int()) })).min(1);

@@ -87,9 +87,40 @@ export async function benchSample(model: BenchModel, setting: Setting): Promise<
     for (let step = 0; step < setting.steps; step++)
       await Promise.all([program.run(inputs), program.run(inputs)]);
   };
-  const ms = await median(Math.min(setting.reps, 3), image, 0);
+  const ms = await median(Math.min(setting.reps, 3), image, model.runtime.device === 'cpu' ? 0 : 2);
   await program.dispose();
   return { key: 'ms_per_image', values: { ms_per_image: ms, steps: setting.steps } };
+}
+
+/**
+ * ms_per_picture: two prompts through the text encoder, the denoiser's steps, the VAE's decoder, all of the released
+ * model's sizes; and how many times as long that takes as the denoiser alone.
+ */
+export async function benchPicture(model: BenchModel, setting: Setting): Promise<Measurement> {
+  const text = await openTextEncoder(model, setting);
+  const decoder = await openDecoder(model, setting);
+  const program = await compileXut(model, setting.preset);
+  const inputs = xutValues(setting, setting.size, setting.ctx);
+  const denoise = async (): Promise<void> => {
+    for (let step = 0; step < setting.steps; step++)
+      await Promise.all([program.run(inputs), program.run(inputs)]);
+  };
+  const picture = async (): Promise<void> => {
+    await Promise.all([text.run(), text.run()]);
+    await denoise();
+    await decoder.run();
+  };
+  const reps = Math.min(setting.reps, 3);
+  const whole = await median(reps, picture);
+  const alone = await median(reps, denoise, 0);
+  for (const part of [text, decoder, program]) await part.dispose();
+  const values = {
+    ms_per_picture: whole,
+    ms_denoiser: alone,
+    share: round(whole / alone),
+    steps: setting.steps,
+  };
+  return { key: 'ms_per_picture', values };
 }
 
 /** ms_for_change: the first run at another size and prompt length, less a later one at the same. */
@@ -168,8 +199,8 @@ async function compileXut(model: BenchModel, preset: Setting['preset']): Promise
 }
 
 async function openTextEncoder(model: BenchModel, { ctx }: { ctx: number }) {
-  const program = await compileRandom(model, (graph, weights) =>
-    graph.output('states', qwen3(QWEN3_600M, weights, textInputs(graph), model.precision)),
+  const program = await compileRandom(model, (graph, weights, precision) =>
+    graph.output('states', qwen3(QWEN3_600M, weights, textInputs(graph), precision)),
   );
   const ids = i64(
     [1, ctx],
@@ -191,15 +222,16 @@ async function openDecoder(model: BenchModel, { size }: { size: number }) {
 /** Compiles a model with random weights, which it reads from a file like any other. */
 async function compileRandom(
   { runtime, precision }: BenchModel,
-  build: (graph: Graph, weights: Weights) => void,
+  build: (graph: Graph, weights: Weights, precision: FloatDType) => void,
 ): Promise<Program> {
   const folder = mkdtempSync(join(tmpdir(), 'hdm-bench-'));
   try {
     const path = join(folder, 'random.safetensors');
-    writeSafetensors(path, randomTensors(declaredWeights(build), precision));
+    const shapes = declaredWeights((graph, weights) => build(graph, weights, 'f32'));
+    writeSafetensors(path, randomTensors(shapes, precision));
     const { tensors } = openTensors(path);
     const graph = new Graph();
-    build(graph, graphWeights(graph, tensors, precision));
+    build(graph, graphWeights(graph, tensors, precision), precision);
     return await runtime.compile(graph, tensors);
   } finally {
     rmSync(folder, { recursive: true });

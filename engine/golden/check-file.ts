@@ -1,5 +1,6 @@
 /** @file One golden file compared, whatever its kind, and what came of it. */
 import { HdmError } from '../errors.ts';
+import type { FloatDType } from '../graph/dtype.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { openSafetensors, readTensors } from '../weights/safetensors.ts';
 import type { Comparison } from './golden-file.ts';
@@ -16,9 +17,13 @@ export interface GoldenResult {
 
 /**
  * Computes what a golden .safetensors file tells and compares. `model` is the model of a reference generation
- * (default: the folder of the file). Throws `bad-file` when it is none, and what its computation throws.
+ * (default: the folder of the file). In half precision tolerances are wider (golden-file.ts). Throws `bad-file` when it is none, and what its computation throws.
  */
-export async function checkGoldenFile(path: string, runtime: Runtime, model?: string): Promise<GoldenResult> {
+export async function checkGoldenFile(
+  path: string,
+  runtime: Runtime,
+  { model, precision = 'f32' }: { readonly model?: string; readonly precision?: FloatDType } = {},
+): Promise<GoldenResult> {
   const file = openSafetensors(path);
   const kind = kindOf(file);
   const checker = Object.hasOwn(GOLDEN_KINDS, kind) ? GOLDEN_KINDS[kind] : undefined;
@@ -26,7 +31,8 @@ export async function checkGoldenFile(path: string, runtime: Runtime, model?: st
     const known = `Known kinds: ${Object.keys(GOLDEN_KINDS).join(', ')}`;
     throw new HdmError('bad-file', path, `a golden file of kind "${kind}" is not known`, known);
   }
-  const golden = { file, tensors: readTensors(file), runtime, ...(model !== undefined && { model }) };
+  const tensors = readTensors(file);
+  const golden = { file, tensors, runtime, precision, ...(model !== undefined && { model }) };
   return judgeComparisons(path, kind, await checker(golden).catch(explain));
 
   function explain(error: unknown): never {

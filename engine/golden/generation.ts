@@ -1,7 +1,7 @@
 /** @file Reference generations of a whole model, from prompt to pixels. */
 import { openCheckpoint } from '../checkpoints/checkpoint.ts';
 import { checkJson } from '../checkpoints/tensors.ts';
-import { f32, type TensorData, toFloat32 } from '../graph/dtype.ts';
+import { f32, type FloatDType, type TensorData, toFloat32 } from '../graph/dtype.ts';
 import { positionMap } from '../models/positions.ts';
 import { openPipeline, type Pipeline } from '../pipeline/pipeline.ts';
 import { DEFAULTS } from '../pipeline/request.ts';
@@ -10,10 +10,17 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { compare, type Comparison, type GoldenFile } from './golden-file.ts';
 
+/** Of a whole generation, whose steps add to each other's errors; pixels of 255. */
+const TOLERANCES: Readonly<Record<FloatDType, { latent: number; pixels: number }>> = {
+  f32: { latent: 1e-3, pixels: 2 },
+  f16: { latent: 0.1, pixels: 16 },
+  bf16: { latent: 0.8, pixels: 128 },
+};
+
 /** Whole generations of a model, from prompt to pixels. */
 export async function checkGeneration(golden: GoldenFile): Promise<Comparison[]> {
   const { file, runtime, model = dirname(file.path) } = golden;
-  const pipeline = await openPipeline(runtime, openCheckpoint(model), { precision: 'f32' });
+  const pipeline = await openPipeline(runtime, openCheckpoint(model), { precision: golden.precision });
   try {
     return await compareGenerations(pipeline, golden);
   } finally {
@@ -21,7 +28,9 @@ export async function checkGeneration(golden: GoldenFile): Promise<Comparison[]>
   }
 }
 
-async function compareGenerations(pipeline: Pipeline, { file, tensors }: GoldenFile): Promise<Comparison[]> {
+async function compareGenerations(pipeline: Pipeline, golden: GoldenFile): Promise<Comparison[]> {
+  const { file, tensors, precision } = golden;
+  const tolerances = TOLERANCES[precision];
   const { checkpoint } = pipeline;
   const tokenizer = openTokenizer(checkpoint.tokenizer!);
   const comparisons: Comparison[] = [];
@@ -58,11 +67,18 @@ async function compareGenerations(pipeline: Pipeline, { file, tensors }: GoldenF
       },
     );
     const asData = (data: ArrayLike<number>): TensorData => f32([data.length], data);
+    const compareWith = (
+      tolerance: number | undefined,
+      what: string,
+      got: TensorData,
+      expected = tensors.get(`${name}.${what}`)!,
+    ): Comparison =>
+      compare(golden, `${name} ${what}`, got, expected, tolerance === undefined ? {} : { tolerance });
     comparisons.push(
-      compare(`${name} ids`, asData(ids), expectedIds, undefined, 0),
-      compare(`${name} context`, await pipeline.encodePrompt(made.prompt), tensors.get(`${name}.context`)!),
-      compare(`${name} latent`, asData(latent.data), tensors.get(`${name}.latent`)!, undefined, 1e-3),
-      compare(`${name} pixels`, asData(pixels.data), tensors.get(`${name}.image`)!, undefined, 2),
+      compareWith(0, 'ids', asData(ids), expectedIds),
+      compareWith(undefined, 'context', await pipeline.encodePrompt(made.prompt)),
+      compareWith(tolerances.latent, 'latent', asData(latent.data)),
+      compareWith(tolerances.pixels, 'image', asData(pixels.data)),
     );
   }
   return comparisons;

@@ -1,7 +1,7 @@
 /** @file What golden checks share: reading a file's tensors and metadata, and comparing. */
 import { checkJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
-import { type TensorData, toFloat32 } from '../graph/dtype.ts';
+import { type FloatDType, type TensorData, toFloat32 } from '../graph/dtype.ts';
 import type { Runtime, WeightSource } from '../runtime/runtime.ts';
 import type { SafetensorsFile } from '../weights/safetensors.ts';
 import type { z } from 'zod';
@@ -17,6 +17,8 @@ export interface GoldenFile {
   readonly file: SafetensorsFile;
   readonly tensors: ReadonlyMap<string, TensorData>;
   readonly runtime: Runtime;
+  /** What weights and intermediate results are stored in. */
+  readonly precision: FloatDType;
   /** Where the model of a generation lies; default: the folder of the file. */
   readonly model?: string;
 }
@@ -25,15 +27,33 @@ export type Checker = (golden: GoldenFile) => Promise<Comparison[]>;
 
 export const AGAIN = 'Get the file again';
 
-/** Float32 sums in another order differ by about this much of the largest number, and at least by this. */
-const TOLERANCE = { absolute: 1e-4, relative: 1e-5 };
+/**
+ * How far numbers may be off: this much of the largest of them, and at least `absolute`.
+ *
+ * Float32 sums in another order differ by that little. Half precision keeps 11 bits, so every number that is stored is
+ * off by up to 5e-4 of itself. The values of a small network pass through some 60 stored results one after the other,
+ * whose errors are independent: sqrt(60) · 5e-4 / sqrt(3) is 2e-3 for a usual number, and the worst of thousands is
+ * four to five times that.
+ */
+const TOLERANCES: Readonly<Record<FloatDType, { absolute: number; relative: number }>> = {
+  f32: { absolute: 1e-4, relative: 1e-5 },
+  f16: { absolute: 1e-3, relative: 1e-2 },
+  bf16: { absolute: 8e-3, relative: 8e-2 }, // 8 bits
+};
+
+export interface CompareOptions {
+  /** Which numbers count; default: all. */
+  readonly counts?: (index: number) => boolean;
+  /** Instead of that of the precision. */
+  readonly tolerance?: number;
+}
 
 export function compare(
+  { precision }: Pick<GoldenFile, 'precision'>,
   name: string,
   got: TensorData,
   expected: TensorData,
-  counts: (index: number) => boolean = () => true,
-  tolerance?: number,
+  { counts = () => true, tolerance }: CompareOptions = {},
 ): Comparison {
   const [a, b] = [toFloat32(got), toFloat32(expected)];
   if (a.length !== b.length) return { name, error: Infinity, tolerance: 0 };
@@ -44,7 +64,8 @@ export function compare(
     error = Number.isNaN(difference) ? Infinity : Math.max(error, difference);
     largest = Math.max(largest, Math.abs(b[i]!));
   }
-  return { name, error, tolerance: tolerance ?? Math.max(TOLERANCE.absolute, TOLERANCE.relative * largest) };
+  const { absolute, relative } = TOLERANCES[precision];
+  return { name, error, tolerance: tolerance ?? Math.max(absolute, relative * largest) };
 }
 
 export function input(golden: GoldenFile, name: string): TensorData {

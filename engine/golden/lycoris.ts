@@ -24,7 +24,7 @@ export async function checkLycoris(golden: GoldenFile): Promise<Comparison[]> {
   const merged = await program.run({});
   await program.dispose();
   return [...below('merged.')].map(([name, expected]) =>
-    compare(name, merged[name]!, expected, undefined, 1e-5),
+    compare(golden, name, merged[name]!, expected, { tolerance: 1e-5 }),
   );
 }
 

@@ -22,15 +22,17 @@ export async function checkTextEncoder(golden: GoldenFile): Promise<Comparison[]
   const config = configOf(golden, schema);
   const graph = new Graph();
   const sources = weightsOf(golden);
-  graph.output('states', hiddenStates(config, graphWeights(graph, sources, 'f32'), textInputs(graph), 'f32'));
+  const { precision } = golden;
+  const weights = graphWeights(graph, sources, precision);
+  graph.output('states', hiddenStates(config, weights, textInputs(graph), precision));
   const program = await golden.runtime.compile(graph, sources);
   const [ids, mask] = [input(golden, 'ids'), input(golden, 'mask')];
   const { states } = await program.run({ ids, mask });
   await program.dispose();
   // What stands at padding means nothing.
   const width = states!.shape.at(-1)!;
-  const isReal = (index: number): boolean => Number(mask.data[Math.floor(index / width)]) !== 0;
-  return [compare('last hidden state', states!, output(golden, 'last_hidden_state'), isReal)];
+  const counts = (index: number): boolean => Number(mask.data[Math.floor(index / width)]) !== 0;
+  return [compare(golden, 'last hidden state', states!, output(golden, 'last_hidden_state'), { counts })];
 }
 
 export async function checkAutoencoder(golden: GoldenFile): Promise<Comparison[]> {
@@ -38,10 +40,10 @@ export async function checkAutoencoder(golden: GoldenFile): Promise<Comparison[]
   const sources = weightsOf(golden);
   const decode = new Graph();
   const latent = latentInput(decode, config);
-  decode.output('image', decoder(config, graphWeights(decode, sources, 'f32'), latent));
+  decode.output('image', decoder(config, graphWeights(decode, sources, golden.precision), latent));
   const encode = new Graph();
   const image = imageInput(encode, config);
-  const [mean, logvar] = encoder(config, graphWeights(encode, sources, 'f32'), image);
+  const [mean, logvar] = encoder(config, graphWeights(encode, sources, golden.precision), image);
   encode.output('mean', mean);
   encode.output('logvar', logvar);
   const comparisons: Comparison[] = [];
@@ -53,7 +55,7 @@ export async function checkAutoencoder(golden: GoldenFile): Promise<Comparison[]
     const results = await program.run({ [name]: input(golden, name) });
     await program.dispose();
     for (const [key, value] of Object.entries(results))
-      comparisons.push(compare(key, value, output(golden, key)));
+      comparisons.push(compare(golden, key, value, output(golden, key)));
   }
   return comparisons;
 }

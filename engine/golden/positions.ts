@@ -5,15 +5,15 @@ import { applyCamera, cropPositions, positionMap, type PositionReading } from '.
 import { AGAIN, compare, type Comparison, type GoldenFile } from './golden-file.ts';
 
 /** `bounding_box.13x7`, `camera.8x8`, `crop.unit_area.400x256.at77_0`: the names carry reading and sizes. */
-export async function checkPositions({ tensors }: GoldenFile): Promise<Comparison[]> {
-  return [...tensors].map(([name, expected]) => {
+export async function checkPositions(golden: GoldenFile): Promise<Comparison[]> {
+  return [...golden.tensors].map(([name, expected]) => {
     const parts = name.split('.');
     const [height, width] = parts
       .find((part) => /^\d+x\d+$/.test(part))!
       .split('x')
       .map(Number) as [number, number];
     const got = positionsFor(name, parts, height, width, expected);
-    return compare(name, f32(expected.shape, got), expected, undefined, 1e-5);
+    return compare(golden, name, f32(expected.shape, got), expected, { tolerance: 1e-5 });
   });
 }
 

@@ -41,7 +41,7 @@ export async function checkXut(golden: GoldenFile): Promise<Comparison[]> {
     ...optional('kept', keptOf(golden)),
   });
   await program.dispose();
-  return [compare('velocity', velocity!, output(golden, 'velocity'))];
+  return [compare(golden, 'velocity', velocity!, output(golden, 'velocity'))];
 }
 
 export async function checkSample(golden: GoldenFile): Promise<Comparison[]> {
@@ -70,7 +70,7 @@ export async function checkSample(golden: GoldenFile): Promise<Comparison[]> {
     sampleTimes('uniform', steps),
     ({ step, x }) => {
       const part = toFloat32(expected).subarray((step - 1) * size, step * size);
-      comparisons.push(compare(`step ${step}`, f32(noise.shape, x), f32(noise.shape, part)));
+      comparisons.push(compare(golden, `step ${step}`, f32(noise.shape, x), f32(noise.shape, part)));
     },
   );
   await program.dispose();
@@ -93,7 +93,8 @@ async function compileXut(
   const inputs = xutInputs(graph, config, given);
   const usesAddon = golden.tensors.has('input.addon');
   const { addon, ...others } = inputs;
-  const velocity = xut(config, graphWeights(graph, sources, 'f32'), usesAddon && addon ? inputs : others);
+  const weights = graphWeights(graph, sources, golden.precision);
+  const velocity = xut(config, weights, usesAddon && addon ? inputs : others);
   graph.output('velocity', velocity);
   return golden.runtime.compile(graph, sources);
 }

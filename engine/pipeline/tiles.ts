@@ -37,16 +37,24 @@ export async function inTiles(
   }
   const sum = new Float32Array(channels * height * width);
   const weights = new Float32Array(height * width);
-  for (const row of rows) {
-    for (const column of columns) {
-      const data = await compute(cut(plane, row, column));
-      const place = { row: row.start * scale, column: column.start * scale };
-      const tile = { channels, height: row.length * scale, width: column.length * scale, data };
-      blend({ channels, height, width, data: sum }, weights, tile, place, OVERLAP * unit * scale);
-    }
+  const tiles = rows.flatMap((row) => columns.map((column) => ({ row, column })));
+  const begin = (index: number): Promise<Float32Array> | undefined => {
+    const next = tiles[index];
+    const result = next && compute(cut(plane, next.row, next.column));
+    result?.catch(() => {}); // whoever waits for it will hear
+    return result;
+  };
+  let ahead = begin(0);
+  for (const [index, { row, column }] of tiles.entries()) {
+    const computed = ahead!;
+    ahead = begin(index + 1); // a GPU is given the next tile while it is at this one
+    const place = { row: row.start * scale, column: column.start * scale };
+    const tile = { channels, height: row.length * scale, width: column.length * scale, data: await computed };
+    blend({ channels, height, width, data: sum }, weights, tile, place, OVERLAP * unit * scale);
   }
   const size = height * width;
-  return { channels, height, width, data: sum.map((value, index) => value / weights[index % size]!) };
+  for (let index = 0; index < sum.length; index++) sum[index]! /= weights[index % size]!;
+  return { channels, height, width, data: sum };
 }
 
 interface Span {
@@ -87,13 +95,15 @@ function blend(
   const down = ramps(tile.height, overlap);
   const across = ramps(tile.width, overlap);
   const [size, tileSize] = [whole.height * whole.width, tile.height * tile.width];
-  for (let index = 0; index < tileSize; index++) {
-    const [row, column] = [Math.floor(index / tile.width), index % tile.width];
-    const weight = down[row]! * across[column]!;
-    const target = (place.row + row) * whole.width + place.column + column;
-    weights[target]! += weight;
-    for (let channel = 0; channel < tile.channels; channel++) {
-      whole.data[channel * size + target]! += weight * tile.data[channel * tileSize + index]!;
+  for (let row = 0; row < tile.height; row++) {
+    for (let column = 0; column < tile.width; column++) {
+      const weight = down[row]! * across[column]!;
+      const index = row * tile.width + column;
+      const target = (place.row + row) * whole.width + place.column + column;
+      weights[target]! += weight;
+      for (let channel = 0; channel < tile.channels; channel++) {
+        whole.data[channel * size + target]! += weight * tile.data[channel * tileSize + index]!;
+      }
     }
   }
 }

@@ -47,4 +47,6 @@ export interface Runtime {
   /** `variables` must hold those of the graph, with its types, when the program runs; assignments change them. */
   compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program>;
   createVariables(): Variables;
+  /** Bytes of buffers on the device: held now, and the most that ever were. Absent where nobody counts them. */
+  memory?(): { readonly held: number; readonly peak: number };
 }

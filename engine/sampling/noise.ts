@@ -47,12 +47,18 @@ const TAIL = {
  * @throws HdmError `bad-usage` when a number is out of range
  */
 export function normals(seed: number, stream: number, length: number): Float32Array {
-  return Float32Array.from(words(seed, stream, length), (word) => inverseNormal((word + 0.5) / WORD));
+  const draws = words(seed, stream, length);
+  const result = new Float32Array(length);
+  for (let i = 0; i < length; i++) result[i] = inverseNormal((draws[i]! + 0.5) / WORD);
+  return result;
 }
 
 /** Evenly spread numbers in [0, 1), multiples of 2^-24. Arguments and errors as `normals`. */
 export function uniforms(seed: number, stream: number, length: number): Float32Array {
-  return Float32Array.from(words(seed, stream, length), (word) => (word >>> 8) / 2 ** 24);
+  const draws = words(seed, stream, length);
+  const result = new Float32Array(length);
+  for (let i = 0; i < length; i++) result[i] = (draws[i]! >>> 8) / 2 ** 24;
+  return result;
 }
 
 /**
@@ -81,18 +87,36 @@ export function philox4x32(
   counter: Counter,
   key: readonly [number, number],
 ): [number, number, number, number] {
-  let [c0, c1, c2, c3] = counter;
-  let [k0, k1] = key;
+  const block = new Uint32Array(4);
+  writeBlock(block, 0, ...counter, ...key);
+  return [block[0]!, block[1]!, block[2]!, block[3]!];
+}
+
+/** The block at a place of `into`. It is made millions of times for a batch, so nothing is allocated. */
+function writeBlock(
+  into: Uint32Array,
+  at: number,
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+): void {
   for (let round = 0; round < ROUNDS; round++) {
-    const high0 = multiplyHigh(MULTIPLIER_0, c0);
-    const low0 = Math.imul(MULTIPLIER_0, c0);
-    const high1 = multiplyHigh(MULTIPLIER_1, c2);
-    const low1 = Math.imul(MULTIPLIER_1, c2);
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1 >>> 0, (high0 ^ c3 ^ k1) >>> 0, low0 >>> 0];
+    const [high0, low0] = [multiplyHigh(MULTIPLIER_0, c0), Math.imul(MULTIPLIER_0, c0)];
+    const [high1, low1] = [multiplyHigh(MULTIPLIER_1, c2), Math.imul(MULTIPLIER_1, c2)];
+    c0 = (high1 ^ c1 ^ k0) >>> 0;
+    c1 = low1 >>> 0;
+    c2 = (high0 ^ c3 ^ k1) >>> 0;
+    c3 = low0 >>> 0;
     k0 = (k0 + KEY_STEP_0) >>> 0;
     k1 = (k1 + KEY_STEP_1) >>> 0;
   }
-  return [c0, c1, c2, c3];
+  into[at] = c0;
+  into[at + 1] = c1;
+  into[at + 2] = c2;
+  into[at + 3] = c3;
 }
 
 /**
@@ -112,13 +136,10 @@ function words(seed: number, stream: number, length: number): Uint32Array {
   requireInteger('seed', seed, LARGEST_SEED);
   requireInteger('stream', stream, WORD - 1);
   requireInteger('length', length, WORD - 1);
-  const key = [seed >>> 0, Math.floor(seed / WORD)] as const;
-  const result = new Uint32Array(length);
-  for (let i = 0; i < length; i += 4) {
-    const block = philox4x32([i / 4, stream, 0, 0], key);
-    result.set(block.slice(0, length - i), i);
-  }
-  return result;
+  const [low, high] = [seed >>> 0, Math.floor(seed / WORD)];
+  const result = new Uint32Array(Math.ceil(length / 4) * 4);
+  for (let i = 0; i < length; i += 4) writeBlock(result, i, i / 4, stream, 0, 0, low, high);
+  return result.subarray(0, length);
 }
 
 /** Upper 32 bits of a 64-bit product, by 16-bit halves: a double holds only 53 bits exactly. */
@@ -152,7 +173,9 @@ function ratio({ numerator, denominator }: typeof CENTRE | typeof TAIL, x: numbe
 
 /** Horner's rule; coefficients with the lowest power first. */
 function polynomial(coefficients: readonly number[], x: number): number {
-  return coefficients.reduceRight((sum, coefficient) => sum * x + coefficient, 0);
+  let sum = 0;
+  for (let power = coefficients.length - 1; power >= 0; power--) sum = sum * x + coefficients[power]!;
+  return sum;
 }
 
 function requireInteger(name: string, value: number, largest: number): void {

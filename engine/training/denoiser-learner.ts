@@ -9,7 +9,14 @@ import { adapterFrom, adaptWeight } from '../weights/adapters.ts';
 import { graphWeights, type Weights } from '../weights/weights.ts';
 import { isTrained, newAdapter } from './adapter.ts';
 import { openContextWriter, openLatentEncoder, tokenizeBatch } from './encode.ts';
-import { prefixed, trainerSettings, type Encoded, type Learner, type LearnerOptions } from './learner.ts';
+import {
+  prefixed,
+  trainerSettings,
+  type Ahead,
+  type Encoded,
+  type Learner,
+  type LearnerOptions,
+} from './learner.ts';
 import { denoisingLoss } from './objective.ts';
 import {
   firstTextValues,
@@ -79,25 +86,39 @@ export async function openDenoiserLearner(options: LearnerOptions): Promise<Lear
           trainer.variables,
         )
       : undefined;
+  const ahead: Ahead = {
+    latents: (batch, draws) => encoder.encode(batch, draws.posterior(encoder.shapeOf(batch))),
+    words: (captions) => tokenizer && tokenizeBatch(tokenizer, captions, stage.context),
+    async context(words) {
+      if (!words || learnsText) return words?.values ?? {};
+      await writer!.write(words.values);
+      return {};
+    },
+    inputs: [
+      ...['latent', 'noise', 't', 'positions', 'kept'],
+      ...(config.addon_info_embs_dim ? ['addon'] : []),
+    ],
+  };
   return {
     trainer,
     grid: { positions: config.positions, latentScale: latentScale(model.vae.config) },
     hasTime: true,
     firstValues: firstOfAll,
+    ahead,
     async encode(batch, draws): Promise<Encoded> {
       const shape = encoder.shapeOf(batch);
       const samples = shape[0]!;
-      const text = tokenizer && tokenizeBatch(tokenizer, batch.captions, stage.context);
-      if (text && writer) await writer.write(text.values);
+      const words = ahead.words(batch.captions);
+      const context = await ahead.context(words);
       const tokens = batch.positions.length / 2 / samples;
       const values = {
-        latent: await encoder.encode(batch, draws.posterior(shape)),
+        latent: await ahead.latents(batch, draws),
         noise: draws.noise(shape),
         positions: f32([samples, tokens, 2], batch.positions),
         ...(config.addon_info_embs_dim && { addon: f32([samples, 1], batch.addon) }),
-        ...(text && learnsText && text.values),
+        ...context,
       };
-      return { values, samples, tokens, cut: text?.cut ?? 0 };
+      return { values, samples, tokens, cut: words?.cut ?? 0 };
     },
     trainingValues: ({ values, samples, tokens }, draws) => ({
       ...values,

@@ -22,7 +22,7 @@ export interface LatentEncoder {
   /** Shape of the latents of a batch of pictures. */
   shapeOf(batch: PictureBatch): number[];
   /** Mean and log-variance, as the autoencoder has them. */
-  moments(batch: PictureBatch): Promise<{ mean: Float32Array; logvar: Float32Array }>;
+  moments(batch: PictureBatch): Promise<{ mean: Float32Array<ArrayBuffer>; logvar: Float32Array }>;
   /** Drawn latents in the units of the denoiser. */
   encode(batch: PictureBatch, posterior: TensorData): Promise<TensorData>;
   dispose(): Promise<void>;
@@ -51,7 +51,7 @@ export async function openLatentEncoder(
     height / scale,
     width / scale,
   ];
-  const moments = async (batch: PictureBatch): Promise<{ mean: Float32Array; logvar: Float32Array }> => {
+  const moments: LatentEncoder['moments'] = async (batch) => {
     const { width, height, pixels } = batch;
     const [count, ...rest] = shapeOf(batch) as [number, number, number, number];
     const latent = rest.reduce((product, side) => product * side, 1);
@@ -70,15 +70,17 @@ export async function openLatentEncoder(
     shapeOf,
     moments,
     async encode(batch, posterior) {
-      const { mean, logvar } = await moments(batch);
+      const { mean: latents, logvar } = await moments(batch);
       const shape = shapeOf(batch);
       const plane = shape[2]! * shape[3]!;
       const noise = toFloat32(posterior);
-      const latents = mean.map((value, i) => {
-        const channel = Math.floor(i / plane) % config.latent_channels;
-        const drawn = value + Math.exp(logvar[i]! / 2) * noise[i]!;
-        return (drawn - (config.latents_mean?.[channel] ?? 0)) / (config.latents_std?.[channel] ?? 1);
-      });
+      for (let first = 0; first < latents.length; first += plane) {
+        const channel = (first / plane) % config.latent_channels;
+        const [mean, std] = [config.latents_mean?.[channel] ?? 0, config.latents_std?.[channel] ?? 1];
+        for (let i = first; i < first + plane; i++) {
+          latents[i] = (latents[i]! + Math.exp(logvar[i]! / 2) * noise[i]! - mean) / std;
+        }
+      }
       return f32(shape, latents);
     },
     dispose: () => program.dispose(),

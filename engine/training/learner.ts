@@ -6,6 +6,7 @@ import { f32, type FloatDType, type TensorData } from '../graph/dtype.ts';
 import { latentScale } from '../models/autoencoder-kl.ts';
 import type { Runtime, Values } from '../runtime/runtime.ts';
 import type { Grid } from './data/crops.ts';
+import type { Words } from './data/cached-loader.ts';
 import type { Batch } from './data/loader.ts';
 import type { BatchDraws } from './draws.ts';
 import { autoencoderLoss } from './objective.ts';
@@ -24,11 +25,25 @@ export interface Learner {
   firstValues(): ReadonlyMap<string, TensorData>;
   /** The inputs of a batch but for time and routing; a context goes into its variable. */
   encode(batch: Batch, draws: BatchDraws): Promise<Encoded>;
+  /** For latents and words that are made ahead of their step; absent where no latent is an input. */
+  readonly ahead?: Ahead;
   /** All inputs of a training step. */
   trainingValues(encoded: Encoded, draws: BatchDraws): Values;
   /** All inputs at one time for every sample, all tokens kept. */
   valuesAt(encoded: Encoded, t: number): Values;
   dispose(): Promise<void>;
+}
+
+/** The pieces of `encode`. */
+export interface Ahead {
+  /** [B, C, h, w] in the units of the denoiser. */
+  latents(batch: Batch, draws: BatchDraws): Promise<TensorData>;
+  /** Of captions; absent for models without text. */
+  words(captions: readonly string[]): Words | undefined;
+  /** The inputs that words are; a frozen text encoder's context goes into its variable. */
+  context(words: Words | undefined): Promise<Values>;
+  /** The inputs besides words that the model has: not every one has an aspect condition. */
+  readonly inputs: readonly string[];
 }
 
 export interface Encoded {

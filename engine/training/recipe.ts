@@ -86,9 +86,22 @@ const stage = closed({
   /** Blocks are computed again in the backward pass: less memory, more time. */
   checkpointing: z.boolean().default(false),
   crop: z.enum(['shifted-square', 'buckets']).default('shifted-square'),
-}).refine(({ steps, samples }) => (steps === undefined) !== (samples === undefined), {
-  error: 'a stage says either "steps" or "samples"',
-});
+  /**
+   * Crops of each picture that are encoded once, before the stage, and used again in every epoch; 0: every sample is
+   * another crop, encoded when it is needed.
+   */
+  cachedCrops: z.int().min(0).max(64).default(0),
+})
+  .refine(({ steps, samples }) => (steps === undefined) !== (samples === undefined), {
+    error: 'a stage says either "steps" or "samples"',
+  })
+  .refine(
+    ({ cachedCrops, trains, crop }) => cachedCrops === 0 || (trains === 'denoiser' && crop !== 'buckets'),
+    {
+      path: ['cachedCrops'],
+      error: 'latents are cached for a denoiser and squares of one size',
+    },
+  );
 
 const recipeSchema = closed({
   name: z.string().min(1).max(100).default('training'),

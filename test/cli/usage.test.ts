@@ -121,7 +121,7 @@ describe('a command line that cannot be', () => {
 });
 
 describe('--help', () => {
-  it.each(['', 'sample', 'inspect', 'check', 'devices', 'bench', 'bench forward', 'help'])(
+  it.each(['', 'sample', 'eval', 'inspect', 'check', 'devices', 'bench', 'bench forward', 'help'])(
     'explains "%s" on stdout and ends well',
     async (command) => {
       const { code, stdout, stderr } = await hdmStudio(...command.split(' ').filter(Boolean), '--help');

@@ -7,13 +7,15 @@ import type { Gpu } from './device.ts';
 import { FORMAT_BYTES, type Format } from './node.ts';
 
 /** The flags of the WebGPU standard. */
-const [MAP_READ, COPY_SOURCE, COPY_TARGET, STORAGE] = [0x1, 0x4, 0x8, 0x80];
-const READ_ONLY_MAP = 0x1;
+const [MAP_READ, MAP_WRITE, COPY_SOURCE, COPY_TARGET, STORAGE] = [0x1, 0x2, 0x4, 0x8, 0x80];
+const [READ_ONLY_MAP, WRITE_MAP] = [0x1, 0x2];
 
 /** Largest piece that is copied at once. */
 const PIECE = 64 * 2 ** 20;
 /** Buffers for reading that are kept to be used again. */
 const MOST_STAGING = 16;
+/** From so many bytes on, what is written in every run goes through memory that stays mapped: no page is new then. */
+const LARGE = 2 ** 20;
 /** A vector of four f32, the widest that kernels read: buffers end on a whole one. */
 const GRAIN = 16;
 
@@ -24,6 +26,8 @@ export class Memory {
   held = 0;
   peak = 0;
   readonly #staging: GPUBuffer[] = [];
+  /** Mapped, to be written to. */
+  readonly #mapped: GPUBuffer[] = [];
 
   constructor(gpu: Gpu) {
     this.gpu = gpu;
@@ -71,6 +75,31 @@ export class Memory {
     const full = await scope();
     if (full) throw deviceError(full);
     return result;
+  }
+
+  /** As `write`, for what will be written again and again. */
+  upload(buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {
+    if (bytes.byteLength < LARGE || bytes.byteLength > PIECE) return this.write(buffer, bytes);
+    const { device } = this.gpu;
+    const size = Math.ceil(bytes.byteLength / GRAIN) * GRAIN;
+    const known = this.#mapped.findIndex((mapped) => mapped.size === size);
+    const usage = MAP_WRITE | COPY_SOURCE;
+    const source =
+      known >= 0
+        ? this.#mapped.splice(known, 1)[0]!
+        : device.createBuffer({ size, usage, mappedAtCreation: true });
+    new Uint8Array(source.getMappedRange()).set(bytes);
+    source.unmap();
+    const encoder = device.createCommandEncoder();
+    encoder.copyBufferToBuffer(source, 0, buffer, 0, Math.min(size, buffer.size));
+    device.queue.submit([encoder.finish()]);
+    void source.mapAsync(WRITE_MAP).then(
+      () => {
+        this.#mapped.push(source);
+        if (this.#mapped.length > MOST_STAGING) this.#mapped.shift()!.destroy();
+      },
+      () => source.destroy(), // the device was lost: others will say so
+    );
   }
 
   write(buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>, at = 0): void {

@@ -180,12 +180,12 @@ export class WebgpuProgram implements Program {
     const { memory } = this.#machine;
     const bytes = toBytes(value, formatOf(value.dtype, memory.gpu.features.half));
     const known = this.#inputs.get(name);
-    if (known && known.size >= bytes.byteLength) return memory.write(known, bytes);
+    if (known && known.size >= bytes.byteLength) return memory.upload(known, bytes);
     if (known) memory.free(known);
     const buffer = memory.allocate(bytes.byteLength, `the input "${name}"`);
     this.#inputs.set(name, buffer);
     this.#generation++;
-    memory.write(buffer, bytes);
+    memory.upload(buffer, bytes);
   }
 
   /** The commands that were recorded in advance, if the buffers are still those. */

@@ -22,23 +22,32 @@ export function rowLengthOf({ work, inputs }: Node): number | undefined {
 }
 
 /** Threads that keep a large GPU busy, and the numbers that one of them should at least have. */
-const THREADS = 65536;
-const NUMBERS = 64;
+const BUSY = { byThread: 2 ** 19, byWorkgroup: 2 ** 16 };
+const NUMBERS = { byThread: 4, byWorkgroup: 64 };
 
 /** In how many pieces a reduction is cut that is not done row by row. Their results are reduced in a second kernel. */
 export function piecesOf(shape: readonly number[], axes: readonly number[]): number {
   const length = count(shape.filter((_, axis) => axes.includes(axis)));
   const results = count(shape) / length;
-  const threads = isOverRows(shape, axes) ? results : results * WORKGROUP;
-  const least = isOverRows(shape, axes) ? NUMBERS : NUMBERS * WORKGROUP;
-  return Math.max(1, Math.min(Math.ceil(THREADS / threads), Math.floor(length / least)));
+  const isOwn = isByThread(shape, axes);
+  const way = isOwn ? 'byThread' : 'byWorkgroup';
+  const sharers = isOwn ? SHARERS : WORKGROUP;
+  const threads = (isOwn && results % 4 === 0 ? results / 4 : results) * sharers;
+  const wanted = Math.min(Math.ceil(BUSY[way] / threads), Math.floor(length / (NUMBERS[way] * sharers)));
+  const each = Math.ceil(length / Math.max(1, wanted));
+  return Math.ceil(length / each); // none of them without numbers: nobody would write its result
 }
 
-/** Threads that share one result when the last axis is reduced. */
+/** Threads that share one result: a whole workgroup, or at most so many where neighbours have neighbouring results. */
 export const WORKGROUP = 256;
+export const SHARERS = 16;
 
-/** Does the last axis stay? Then neighbouring threads have neighbouring results. */
-export function isOverRows(shape: readonly number[], axes: readonly number[]): boolean {
+/** Numbers of a result that are too few for a workgroup. */
+const FEW = 64;
+
+/** Do neighbouring threads have neighbouring results? */
+export function isByThread(shape: readonly number[], axes: readonly number[]): boolean {
   const last = shape.findLastIndex((size) => size > 1);
-  return last >= 0 && !axes.includes(last);
+  const length = count(shape.filter((_, axis) => axes.includes(axis)));
+  return last >= 0 && (!axes.includes(last) || length <= FEW);
 }

@@ -24,7 +24,6 @@ export interface WebgpuOptions extends DeviceOptions {
 export interface WebgpuRuntime extends Runtime {
   /** What the GPU was measured to do. */
   readonly speeds: Speeds | undefined;
-  /** Of the buffers on the GPU: what is held now, and the most that ever was. */
   memory(): { readonly held: number; readonly peak: number };
   /** Gives the device back. */
   close(): void;

@@ -10,6 +10,8 @@ import { MAIN } from './kernels/wgsl.ts';
 const [DISPATCH_MS, SUBMISSION_MS] = [50, 500];
 /** Kernels reach at least this part of the speeds that were measured on large and simple ones. */
 const SHARE = 1 / 4;
+/** Dispatches that are submitted first, so that the GPU is at them while the driver takes in the others. */
+const LEAD = 24;
 /** More would only be dispatches of too little work each. */
 const MOST_SLICES = 256;
 
@@ -79,13 +81,13 @@ export interface Dispatch {
   readonly at?: number;
 }
 
-/** All dispatches of a run, in its submissions: one or more. */
+/** All dispatches of a run, in its submissions: one or more, of which the first is short. */
 export function submissions(kernels: readonly Kernel[], speeds: Speeds | undefined): Dispatch[][] {
   const result: Dispatch[][] = [[]];
   let ms = 0;
-  for (const dispatch of kernels.flatMap(dispatchesOf)) {
+  for (const [index, dispatch] of kernels.flatMap(dispatchesOf).entries()) {
     const own = estimate(dispatch.kernel, speeds);
-    if (ms > 0 && ms + own > SUBMISSION_MS) {
+    if (index === LEAD || (ms > 0 && ms + own > SUBMISSION_MS)) {
       result.push([]);
       ms = 0;
     }

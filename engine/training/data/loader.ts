@@ -3,7 +3,6 @@
  * options and the step: what was asked for before, or made ahead, changes nothing. A picture that cannot be used is
  * replaced by the next one of its dataset and reported; it never ends a run.
  */
-import { availableParallelism } from 'node:os';
 import { HdmError } from '../../errors.ts';
 import { CAPTION_AS_WRITTEN, sampleCaption, type CaptionOptions } from './captions.ts';
 import {
@@ -18,8 +17,8 @@ import type { Dataset } from './dataset.ts';
 import type { ParallelOptions } from './in-parallel.ts';
 import type { Place } from './order.ts';
 import { planBuckets, planSquares, type Plan } from './plan.ts';
-import type { Failure, Samples, SampleTask } from './sample.ts';
-import { openSampleMakers, type SampleMakers } from './workers.ts';
+import type { Failure, Samples } from './sample.ts';
+import { openSampleMakers, usualWorkers, type SampleMakers, type Task } from './workers.ts';
 
 export interface LoaderOptions {
   /** 0..2^53-1. */
@@ -53,6 +52,8 @@ export interface Batch {
   /** [B], ln(width / height) of the whole pictures. */
   readonly addon: Float32Array<ArrayBuffer>;
   readonly names: readonly string[];
+  /** Numbers of the pictures in the dataset. */
+  readonly items: readonly number[];
   /** Pictures that could not be used; others took their places. */
   readonly skipped: readonly Skipped[];
 }
@@ -78,8 +79,6 @@ export interface Loader {
 
 const DEFAULT_GRID: Grid = { positions: 'bounding_box', latentScale: 8 };
 const DEFAULT_AHEAD = 2;
-/** More hardly ever help, and each takes some 50 MB. */
-const MOST_WORKERS = 8;
 /** Pictures in a row that may be bad before it is taken for a lost disk. */
 const MOST_SKIPPED = 64;
 
@@ -102,9 +101,7 @@ export async function openLoader(
     options.crop === 'buckets'
       ? await planBuckets(dataset, size, buckets, orderOptions, opening)
       : planSquares(dataset, size, orderOptions);
-  const makers = openSampleMakers(
-    options.workers ?? Math.max(1, Math.min(MOST_WORKERS, availableParallelism() - 1)),
-  );
+  const makers = openSampleMakers(options.workers ?? usualWorkers());
   return new BatchLoader(dataset, { ...options, grid, ahead }, plan, makers);
 }
 
@@ -192,6 +189,7 @@ class BatchLoader implements Loader {
       positions: joined(chunks.map(({ positions }) => positions)),
       addon: joined(chunks.map(({ addon }) => addon)),
       names: items.map(({ item }) => this.#dataset.item(item).name),
+      items: items.map(({ item }) => item),
       skipped: chunks.flatMap(({ skipped }) => skipped),
     };
   }
@@ -235,13 +233,13 @@ class BatchLoader implements Loader {
     throw new HdmError(code, name, message);
   }
 
-  #task(step: number, places: readonly Place[]): SampleTask {
+  #task(step: number, places: readonly Place[]): Task & { kind: 'samples' } {
     const { seed, size, grid } = this.#options;
     const slots = places.map(({ item, sample }) => {
       const { name, picture } = this.#dataset.item(item);
       return { name, picture, sample };
     });
-    return { slots, crop: this.#crop(step), grid, size, seed };
+    return { kind: 'samples', slots, crop: this.#crop(step), grid, size, seed };
   }
 
   #crop(step: number): Crop {

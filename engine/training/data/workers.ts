@@ -1,22 +1,49 @@
 /** @file Threads that make samples, so that decoding never takes the time of the thread that trains. */
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { HdmError, toHdmError } from '../../errors.ts';
+import { HdmError, toHdmError, type ErrorCode } from '../../errors.ts';
+import { makeReady, type ReadyTask, type ReadyValues } from './ready.ts';
 import { makeSamples, type Samples, type SampleTask } from './sample.ts';
 
-export type Request = { readonly id: number; readonly task: SampleTask };
-export type Answer = { readonly id: number; readonly samples: Samples };
+/** What can be asked for: samples out of pictures, or the inputs of a step out of cached latents. */
+export type Task = ({ readonly kind: 'samples' } & SampleTask) | ({ readonly kind: 'ready' } & ReadyTask);
+
+export interface Makes {
+  readonly samples: Samples;
+  readonly ready: ReadyValues;
+}
+
+export type Request = { readonly id: number; readonly task: Task };
+export type Answer =
+  | { readonly id: number; readonly made: Made }
+  | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
+
+type Made = Makes[keyof Makes];
 
 export interface SampleMakers {
   /** How many tasks are worked on at once. */
   readonly count: number;
-  make(task: SampleTask): Promise<Samples>;
+  make<Kind extends keyof Makes>(task: Task & { kind: Kind }): Promise<Makes[Kind]>;
   close(): Promise<void>;
+}
+
+/** Works on a task in this thread. */
+export async function work(task: Task): Promise<Made> {
+  return task.kind === 'samples' ? makeSamples(task) : makeReady(task);
 }
 
 interface Waiting {
   readonly worker: Worker;
-  readonly resolve: (samples: Samples) => void;
+  readonly resolve: (made: Made) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** More hardly ever help, and each takes some 50 MB. */
+const MOST_WORKERS = 14;
+
+/** As many as there are processors, but for the one that trains. */
+export function usualWorkers(): number {
+  return Math.max(1, Math.min(MOST_WORKERS, availableParallelism() - 1));
 }
 
 /** Bundled it lies beside, too. */
@@ -25,7 +52,9 @@ const WORKER = new URL(WORKER_NAME, import.meta.url);
 
 /** So many threads, each with the next task that is asked for; 0 works in this thread. */
 export function openSampleMakers(count: number): SampleMakers {
-  if (count === 0) return { count: 1, make: makeSamples, close: async () => {} };
+  if (count === 0) {
+    return { count: 1, make: async (task) => (await work(task)) as never, close: async () => {} };
+  }
   const waiting = new Map<number, Waiting>();
   /** Each is started with its first task, and anew after it broke. */
   const workers = new Array<Worker | undefined>(count);
@@ -41,11 +70,12 @@ export function openSampleMakers(count: number): SampleMakers {
   }
 
   /** A thread keeps the program from ending only while somebody waits for it. */
-  function settle({ id, samples }: Answer): void {
-    const asked = waiting.get(id);
-    waiting.delete(id);
+  function settle(answer: Answer): void {
+    const asked = waiting.get(answer.id);
+    waiting.delete(answer.id);
     if (waiting.size === 0 && !isClosed) workers.forEach((worker) => worker?.unref());
-    asked?.resolve(samples);
+    if ('made' in answer) asked?.resolve(answer.made);
+    else asked?.reject(new HdmError(answer.error.code, 'data loader', answer.error.message));
   }
 
   /** A thread that broke takes nothing with it but its own tasks. */
@@ -66,7 +96,7 @@ export function openSampleMakers(count: number): SampleMakers {
       const id = nextId++;
       const worker = (workers[id % count] ??= open());
       return new Promise((resolve, reject) => {
-        waiting.set(id, { worker, resolve, reject });
+        waiting.set(id, { worker, resolve: resolve as (made: Made) => void, reject });
         worker.ref();
         worker.postMessage({ id, task } satisfies Request);
       });

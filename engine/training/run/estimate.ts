@@ -58,10 +58,12 @@ export async function estimateRun(
   const folder = mkdtempSync(join(tmpdir(), 'hdm-train-'));
   try {
     const stages: StageEstimate[] = [];
-    for (const stage of recipe.stages.keys()) {
+    for (const [stage, { batch, accumulation }] of recipe.stages.entries()) {
       note(`measuring stage ${stage + 1} of ${recipe.stages.length}`);
       const position = { stage, rank: 0, worldSize: 1 };
-      const session = await openSession({ runtime, precision, recipe, data: split, folder, position });
+      const mostCached = MEASURED * batch * accumulation;
+      const options = { runtime, precision, recipe, data: split, folder, position, mostCached };
+      const session = await openSession(options);
       stages.push(await measureStage(session, stage).finally(() => session.close()));
     }
     const largest = (key: 'stateBytes' | 'checkpointBytes'): number =>

@@ -12,6 +12,7 @@ export const PHASES = [
   'opening', // reading the model, compiling
   'looking', // the dataset's report
   'measuring', // which batch fits, how long a step takes
+  'encoding', // pictures to latents, once for a stage
   'rehearsing', // one step saved, read back and compared before anything is trained
   'training',
   'validating',

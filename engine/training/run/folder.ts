@@ -16,6 +16,8 @@ export const RUN_FILES = {
   samples: 'samples',
   /** Parts that the run made itself or keeps a copy of. */
   parts: 'parts',
+  /** Cached latents of the stage that is trained. */
+  latents: 'latents',
 } as const;
 
 /** Of an unfinished folder or file; what has such a name is thrown away when the run is opened. */

@@ -75,7 +75,7 @@ async function beginStage(run: Run): Promise<Session> {
   const isOver = before.stageStep === stepsOf(stages[before.stage]!) && before.stage + 1 < stages.length;
   if (isOver) run.position = { ...before, stage: before.stage + 1, stageStep: 0 };
   phase(run, 'opening');
-  const session = await openSession(run);
+  const session = await openSession(run, () => phase(run, 'encoding'));
   try {
     await prepare(run, session, isOver ? stages[before.stage]!.trains === session.stage.trains : false);
     return session;

@@ -12,6 +12,7 @@ import { openAutoencoderLearner, type Learner } from '../learner.ts';
 import { writeMosaicVae } from '../mosaic-vae.ts';
 import { openStartingModel, type StartingModel } from '../parts.ts';
 import { stepsOf, type Recipe, type Stage } from '../recipe.ts';
+import { cachedBatches, freshBatches, type Batches } from './batches.ts';
 import { RUN_FILES } from './folder.ts';
 import { heldOutBatches, type SplitDataset } from './held-out.ts';
 import type { Position } from './state.ts';
@@ -21,11 +22,12 @@ export interface Session {
   readonly stage: Stage;
   /** Updates of this stage. */
   readonly steps: number;
-  /** Number of the first batch of this stage in the run. */
-  readonly firstBatch: number;
   readonly model: StartingModel;
   readonly learner: Learner;
+  /** Of pictures. */
   readonly loader: Loader;
+  /** Of the inputs of steps. */
+  readonly batches: Batches;
   readonly heldOut: readonly Batch[];
   readonly watch: Watch;
   close(): Promise<void>;
@@ -39,12 +41,15 @@ export interface SessionOptions {
   /** Of the run. */
   readonly folder: string;
   readonly position: Pick<Position, 'stage' | 'rank' | 'worldSize'>;
+  /** Latents that are cached at most, as for an estimate; default: all that the recipe asks for. */
+  readonly mostCached?: number;
 }
 
 /** Of the seeds of a stage, so that it sees the pictures in another order than the one before. */
 const STAGE_SEED = 1_000_003;
 
-export async function openSession(options: SessionOptions): Promise<Session> {
+/** `onEncoding` is called before pictures are encoded for the whole stage. */
+export async function openSession(options: SessionOptions, onEncoding = () => {}): Promise<Session> {
   const { recipe, data, position, folder } = options;
   const stage = recipe.stages[position.stage]!;
   const model = openModel(options);
@@ -62,16 +67,28 @@ export async function openSession(options: SessionOptions): Promise<Session> {
       rank,
       worldSize,
     });
+    const firstBatch = batchesBefore(recipe, position.stage);
+    const source = { recipe, stage, seed, firstBatch, rank, worldSize, learner, loader };
+    const batches =
+      stage.cachedCrops === 0
+        ? freshBatches(source)
+        : await cachedBatches(source, data.training, {
+            folder,
+            stageNumber: position.stage,
+            most: options.mostCached,
+            onEncoding,
+          });
     return {
       stage,
       steps: stepsOf(stage),
-      firstBatch: batchesBefore(recipe, position.stage),
       model,
       learner,
       loader,
+      batches,
       heldOut,
       watch: new Watch(),
       async close() {
+        await batches.close();
         await loader.close();
         await learner.dispose();
       },

@@ -1,5 +1,4 @@
 /** @file One training step: batches in, one update, and what it was like. */
-import { drawsOf } from '../draws.ts';
 import { learningRateAt } from '../optimizer.ts';
 import type { Recipe } from '../recipe.ts';
 import type { Skipped } from '../data/loader.ts';
@@ -21,24 +20,22 @@ export interface StepResult {
 }
 
 export async function trainStep(
-  { stage, steps, firstBatch, learner, loader }: Session,
-  { stageStep, rank }: Position,
-  { seed, average }: Recipe,
+  { stage, steps, learner, batches }: Session,
+  { stageStep }: Position,
+  { average }: Recipe,
 ): Promise<StepResult> {
   const started = performance.now();
-  const waited = loader.waitedMs;
+  const waited = batches.waitedMs;
   const skipped: Skipped[] = [];
   let [loss, norm, cut] = [0, 0, 0];
   for (let part = 0; part < stage.accumulation; part++) {
     const number = stageStep * stage.accumulation + part;
-    const batch = await loader.batch(number);
-    const draws = drawsOf(seed, firstBatch + number, rank);
-    const encoded = await learner.encode(batch, draws);
-    const gradient = await learner.trainer.accumulate(learner.trainingValues(encoded, draws));
+    const inputs = await batches.next(number);
+    const gradient = await learner.trainer.accumulate(inputs.values);
     loss += gradient.loss / stage.accumulation;
     norm = gradient.norm;
-    cut += encoded.cut;
-    skipped.push(...batch.skipped);
+    cut += inputs.cut;
+    skipped.push(...inputs.skipped);
   }
   const learningRate = learningRateAt(stage.optimizer, stageStep, steps);
   const rate = averageRate(average, learner.trainer.counters.updates);
@@ -49,7 +46,7 @@ export async function trainStep(
     isUpdated,
     learningRate,
     stepMs: performance.now() - started,
-    waitedMs: loader.waitedMs - waited,
+    waitedMs: batches.waitedMs - waited,
     images: stage.batch * stage.accumulation,
     skipped,
     cut,

@@ -100,10 +100,14 @@ describe('a run', () => {
 
   it('is submitted in parts of at most about half a second', () => {
     expect(submitted([0, 0.12e9, 0.12e9], SPEEDS)).toEqual([3]);
-    const of40ms = Array.from({ length: 26 }, () => 0.1e9);
-    expect(submitted(of40ms, SPEEDS)).toEqual([12, 12, 2]);
+    const of40ms = Array.from({ length: 29 }, () => 0.1e9);
+    expect(submitted(of40ms, SPEEDS)).toEqual([12, 12, 5]);
     expect(submitted([1e12, 1e12])).toEqual([2]);
     expect(submitted([], SPEEDS)).toEqual([0]);
+  });
+
+  it('begins with a short submission', () => {
+    expect(submitted(Array.from({ length: 100 }, () => 0))).toEqual([24, 76]);
   });
 
   it('may be submitted in the middle of a kernel, of which each slice has its share', () => {

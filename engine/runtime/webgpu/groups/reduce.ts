@@ -1,6 +1,6 @@
 /**
- * @file Kernels with one reduction that is not done row by row. Where the last axis stays, each thread has its own
- * results and goes over the reduced positions; where it goes, a workgroup shares one result.
+ * @file Kernels with one reduction that is not done row by row. Where the last axis stays, or each result is of few
+ * numbers, neighbouring threads have neighbouring results and a few share one; elsewhere a workgroup shares one.
  */
 import { count } from '../../../graph/shape.ts';
 import { Emitter } from '../emit.ts';
@@ -8,19 +8,17 @@ import type { Width } from '../elementwise.ts';
 import type { Group } from '../fuse.ts';
 import { unflatten, variable, type Index } from '../indexing.ts';
 import type { Node, WorkOf } from '../node.ts';
-import { isOverRows, WORKGROUP } from '../reduction.ts';
 import { MAIN } from '../kernels/wgsl.ts';
+import { isByThread, SHARERS, WORKGROUP } from '../reduction.ts';
 import { nameOf, positionAt, preamble, written } from './map.ts';
 import { ACROSS, reduceFunction, START, STEP } from './row.ts';
 import { groupNumber, spread, type WriteContext, type Written } from './written.ts';
-
-const THREADS = 64;
 
 export function writeReduction(group: Group, context: WriteContext): Written {
   const node = group.outputs[0]!;
   const { shape } = node.inputs[0]!;
   const { axes } = node.work as WorkOf<'reduce' | 'partial'>;
-  return isOverRows(shape, axes) ? writeColumns(group, node, context) : writeShared(group, node, context);
+  return isByThread(shape, axes) ? writeColumns(group, node, context) : writeShared(group, node, context);
 }
 
 /** What both forms need: results, the reduced positions of one piece, and the WGSL bounds of the loop. */
@@ -44,24 +42,29 @@ function writeColumns(group: Group, node: Node, context: WriteContext): Written 
   const { rule, results, total, pieces, length, coordinates } = factsOf(node);
   const width: Width = results % 4 === 0 ? 4 : 1;
   const number = results / width;
+  const { across, down } = columnThreads(number, length, features.workgroupThreads);
   const emitter = new Emitter(context);
   const result = positionAt('v_result', number, width);
   emitter.line(`var v_total = ${START[rule](width)};`);
-  emitter.block(`for (var v_at = v_first; v_at < v_end; v_at += 1u)`, () => {
+  emitter.block(`for (var v_at = v_first + v_row; v_at < v_end; v_at += ${down}u)`, () => {
     const x = emitter.value(node.inputs[0]!, coordinates(result), width);
     emitter.line(`v_total = ${STEP[rule]('v_total', x)};`);
   });
+  if (down > 1) emitter.line(`v_total = reduce_rows(v_total, thread);`);
   const stored = positionAt('v_place', number * pieces, width);
-  emitter.store(node, stored, 'v_total', width);
-  const perPiece = Math.ceil(number / THREADS);
+  emitter.block('if (v_active && v_row == 0u)', () => emitter.store(node, stored, 'v_total', width));
+  const perPiece = Math.ceil(number / across);
   const workgroups = spread(perPiece * pieces, features);
   const source = `${preamble(emitter)}
-@compute @workgroup_size(${THREADS})
+${down > 1 ? reduceRows(STEP[rule], width === 4 ? 'vec4<f32>' : 'f32', across, down) : ''}
+@compute @workgroup_size(${across * down})
 ${MAIN}
   let v_group = ${groupNumber(workgroups)};
   let v_piece = v_group / ${perPiece}u;
-  let v_result = (v_group % ${perPiece}u) * ${THREADS}u + thread;
-  if (v_result >= ${number}u || v_piece >= ${pieces}u) { return; }
+  let v_row = thread / ${across}u;
+  let v_column = (v_group % ${perPiece}u) * ${across}u + thread % ${across}u;
+  let v_active = v_column < ${number}u && v_piece < ${pieces}u;
+  let v_result = min(v_column, ${number - 1}u);
   let v_first = v_piece * ${length}u;
   let v_end = min(v_first + ${length}u, ${total}u);
   let v_place = v_piece * ${number}u + v_result;
@@ -75,6 +78,36 @@ ${emitter.body()}
     flops: group.size * group.members.size,
     aligned: [],
   });
+}
+
+/** Neighbouring results that a workgroup has, and threads that share each of them: none where it is of few numbers. */
+function columnThreads(results: number, length: number, most: number): { across: number; down: number } {
+  const threads = Math.min(WORKGROUP, most);
+  const down = Math.min(SHARERS, 2 ** Math.max(0, Math.floor(Math.log2(length / 2))));
+  const across = Math.min(threads / down, 2 ** Math.ceil(Math.log2(results)));
+  return { across, down };
+}
+
+/** What the threads of one result have, reduced; the first of them gets it. */
+function reduceRows(
+  step: (total: string, x: string) => string,
+  type: string,
+  across: number,
+  down: number,
+): string {
+  return `
+var<workgroup> rows: array<${type}, ${across * down}>;
+
+fn reduce_rows(value: ${type}, thread: u32) -> ${type} {
+  rows[thread] = value;
+  workgroupBarrier();
+  for (var half = ${(across * down) >> 1}u; half >= ${across}u; half /= 2u) {
+    if (thread < half) { rows[thread] = ${step('rows[thread]', 'rows[thread + half]')}; }
+    workgroupBarrier();
+  }
+  return rows[thread];
+}
+`;
 }
 
 function writeShared(group: Group, node: Node, context: WriteContext): Written {

@@ -29,7 +29,7 @@ const COLOR_WORDS: Words<ColorName> = {
   green: ['green'],
   cyan: ['cyan'],
   blue: ['blue'],
-  purple: ['purple'],
+  purple: ['purple', 'purple', 'purple', 'violet'],
   pink: ['pink'],
   brown: ['brown'],
   white: ['white'],
@@ -37,13 +37,13 @@ const COLOR_WORDS: Words<ColorName> = {
   grey: ['grey', 'gray'],
 };
 const SIZE_WORDS: Words<SizeName> = {
-  small: ['small', 'small', 'little'],
+  small: ['small', 'small', 'little', 'tiny'],
   medium: ['medium', 'medium-sized'],
-  large: ['large', 'large', 'big'],
+  large: ['large', 'large', 'big', 'huge'],
 };
 const TEXTURE_WORDS: Words<Exclude<Texture, 'solid'>> = {
   striped: ['striped'],
-  dotted: ['dotted', 'spotted'],
+  dotted: ['dotted', 'dotted', 'spotted'],
   outlined: ['outlined', 'hollow'],
 };
 /** One and several of each kind. */
@@ -108,13 +108,15 @@ const DAYTIME_WORDS: Words<Daytime> = {
 /** Sentences for a scene, before its tags. */
 const SENTENCES = 3;
 /** Shares of sentences that say what can be left out. */
-const SAY = { size: 0.75, place: 0.75, background: 0.92, relation: 0.85 } as const;
+export const SAY = { size: 0.75, place: 0.75, background: 0.92, relation: 0.85 } as const;
 
 /** What a caption says of a scene beside kinds, colours, textures and numbers, which it always says. */
 export interface Wording {
   readonly size: boolean;
   readonly place: boolean;
   readonly background: boolean;
+  /** How things lie to each other; left open, most sentences say it. */
+  readonly relation?: boolean;
 }
 
 /** Captions of scene `number` of a seed, in the grammar of captions: three sentences, then tags. */
@@ -168,7 +170,7 @@ function thingsPhrase(scene: Scene, wording: Wording, random: Random): string {
   const [first, second] = objects;
   if (isGroup) return `${NUMBER_WORDS[objects.length]} ${nouns(first!, wording, random, 1)}`;
   const names = objects.map((object) => withArticle(nouns(object, wording, random, 0)));
-  if (relation && (relation === 'on' || random.chance(SAY.relation))) {
+  if (relation && (relation === 'on' || (wording.relation ?? random.chance(SAY.relation)))) {
     return `${names[0]} ${random.pick(RELATION_WORDS[relation])} ${names[1]!}`;
   }
   const places = objects.map((object) => placeOf(scene, object));
@@ -200,7 +202,7 @@ function backgroundPhrase({ background, objects }: Scene, random: Random): strin
   }
   const first = random.pick(COLOR_WORDS[background.color]);
   if (background.kind === 'plain') {
-    return `${random.pick(['on', 'on', 'on', 'against', 'in front of'])} ${withArticle(first)} background`;
+    return `${random.pick(['on', 'on', 'on', 'against', 'in front of', 'with'])} ${withArticle(first)} background`;
   }
   const second = random.pick(COLOR_WORDS[background.second]);
   switch (background.kind) {

@@ -41,8 +41,13 @@ export function lightness(color: Rgb): number {
   return oklab(color)[0];
 }
 
-function oklab(color: Rgb): [number, number, number] {
-  const [r, g, b] = color.map(linear) as [number, number, number];
+/** Lightness 0 to 1, then green to red and blue to yellow around 0. */
+export function oklab([red, green, blue]: Rgb): [number, number, number] {
+  return linearToOklab(linear(red), linear(green), linear(blue));
+}
+
+/** Oklab of sRGB without its curve. */
+export function linearToOklab(r: number, g: number, b: number): [number, number, number] {
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
@@ -54,7 +59,7 @@ function oklab(color: Rgb): [number, number, number] {
 }
 
 /** sRGB without its curve, 0..1. */
-function linear(value: number): number {
+export function linear(value: number): number {
   const share = value / 255;
   return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
 }

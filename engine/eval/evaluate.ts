@@ -1,0 +1,175 @@
+/** @file How well a model follows prompts for toy scenes: pictures are drawn and judged, and what is right is counted. */
+import { HdmError } from '../errors.ts';
+import type { Pixels } from '../image/pixels.ts';
+import type { Pipeline } from '../pipeline/pipeline.ts';
+import { checkRequest, DEFAULTS, nearestSide, type PictureRequest } from '../pipeline/request.ts';
+import type { SamplerName } from '../sampling/samplers.ts';
+import { KIND_NAMES, sceneSize, type Kind } from '../training/data/toy-scenes/scene.ts';
+import {
+  CAMERA_MOVES,
+  cameraMeasure,
+  cameraPrompts,
+  cameraScore,
+  type CameraMeasure,
+  type CameraMove,
+  type CameraScore,
+} from './camera.ts';
+import { judge, type Verdict } from './judge.ts';
+import {
+  CATEGORIES,
+  evaluationPrompts,
+  FIRST_SEED,
+  type Category,
+  type EvaluationPrompt,
+} from './prompts.ts';
+import { categoryScore, type CategoryScore, type Judged } from './scores.ts';
+
+export const EVALUATIONS = [...CATEGORIES, 'camera'] as const;
+export type EvaluationName = (typeof EVALUATIONS)[number];
+
+export interface EvaluationOptions {
+  /** Of each category. Of the camera a twelfth, as each takes four pictures. */
+  readonly prompts: number;
+  /** Of prompts and pictures, 0..2^52-1. */
+  readonly seed: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly sampler: SamplerName;
+  /** Short side of pictures, in pixels: a multiple of 16. */
+  readonly size: number;
+  readonly categories: readonly EvaluationName[];
+  /** Kinds of things to ask for. */
+  readonly kinds: readonly Kind[];
+}
+
+export const EVALUATION_DEFAULTS = {
+  prompts: 384,
+  seed: 0,
+  steps: DEFAULTS.steps,
+  guidanceScale: DEFAULTS.guidanceScale,
+  sampler: DEFAULTS.sampler,
+  size: 256,
+  categories: EVALUATIONS,
+  kinds: KIND_NAMES,
+} as const satisfies EvaluationOptions;
+
+export interface Evaluation {
+  readonly options: EvaluationOptions;
+  readonly categories: Readonly<Partial<Record<Category, CategoryScore>>>;
+  readonly camera?: Readonly<Record<CameraMove, CameraScore>>;
+}
+
+export interface EvaluationProgress {
+  readonly name: EvaluationName;
+  /** Pictures of this category. */
+  readonly done: number;
+  readonly total: number;
+  readonly prompt: string;
+  readonly pixels: Pixels;
+  /** Not of pictures for the camera. */
+  readonly verdict?: Verdict;
+}
+
+export interface EvaluationHooks {
+  /** Called after each picture and awaited. */
+  readonly onProgress?: (progress: EvaluationProgress) => void | Promise<void>;
+  /** Ends the work within one step; `evaluate` then throws `cancelled`. */
+  readonly signal?: AbortSignal;
+}
+
+const CAMERA_PART = 12;
+const MOVES = Object.keys(CAMERA_MOVES) as CameraMove[];
+
+/**
+ * Draws pictures one after the other and judges them. The same options give the same scores on the same device.
+ * @throws HdmError `bad-usage` for options that cannot be, and whatever `pipeline.generate` throws
+ */
+export async function evaluate(
+  pipeline: Pipeline,
+  options: EvaluationOptions,
+  hooks: EvaluationHooks = {},
+): Promise<Evaluation> {
+  checkEvaluation(options);
+  const categories: Partial<Record<Category, CategoryScore>> = {};
+  for (const category of CATEGORIES) {
+    if (!options.categories.includes(category)) continue;
+    categories[category] = categoryScore(await judgeCategory(pipeline, category, options, hooks));
+  }
+  if (!options.categories.includes('camera')) return { options, categories };
+  return { options, categories, camera: await judgeCamera(pipeline, options, hooks) };
+}
+
+/** Throws `bad-usage` with the first option that cannot be. */
+export function checkEvaluation({ prompts, categories, size, ...options }: EvaluationOptions): void {
+  checkRequest({ ...DEFAULTS, ...options, seed: FIRST_SEED + options.seed, width: size, height: size });
+  if (Number.isSafeInteger(prompts) && prompts > 0 && categories.length > 0) return;
+  const problem = `expected a whole number of prompts from 1 up, and categories, got ${prompts} of ${categories.length}`;
+  throw new HdmError('bad-usage', 'evaluation', problem, 'Leave them out for the usual ones');
+}
+
+async function judgeCategory(
+  pipeline: Pipeline,
+  category: Category,
+  options: EvaluationOptions,
+  { onProgress, signal }: EvaluationHooks,
+): Promise<Judged[]> {
+  const prompts = evaluationPrompts(category, options.prompts, options.seed, options.kinds);
+  const judged: Judged[] = [];
+  for (const [index, prompt] of prompts.entries()) {
+    const { text, scene, said } = prompt;
+    const request = requestFor(prompt, options, index);
+    const { pixels } = await pipeline.generate(request, { ...(signal && { signal }) });
+    const verdict = judge(pixels, scene, said);
+    judged.push({ scene, verdict });
+    const total = prompts.length;
+    await onProgress?.({ name: category, done: index + 1, total, prompt: text, pixels, verdict });
+  }
+  return judged;
+}
+
+/** Every prompt is drawn without a camera, then once with each kind of move. */
+async function judgeCamera(
+  pipeline: Pipeline,
+  options: EvaluationOptions,
+  { onProgress, signal }: EvaluationHooks,
+): Promise<Record<CameraMove, CameraScore>> {
+  const prompts = cameraPrompts(Math.ceil(options.prompts / CAMERA_PART), options.seed, options.kinds);
+  const { positions } = pipeline.checkpoint.transformer.config;
+  const measures: Record<CameraMove, (CameraMeasure | undefined)[]> = { x: [], y: [], zoom: [] };
+  const total = prompts.length * (MOVES.length + 1);
+  let done = 0;
+  for (const [index, prompt] of prompts.entries()) {
+    const still = requestFor(prompt, options, index);
+    const draw = async (request: PictureRequest) => {
+      const { pixels } = await pipeline.generate(request, { ...(signal && { signal }) });
+      await onProgress?.({ name: 'camera', done: ++done, total, prompt: prompt.text, pixels });
+      return pixels;
+    };
+    const before = await draw(still);
+    for (const move of MOVES) {
+      const cameras = CAMERA_MOVES[move];
+      const camera = cameras[index % cameras.length]!;
+      const after = await draw({ ...still, camera });
+      measures[move].push(cameraMeasure(prompt, before, after, move, camera, positions));
+    }
+  }
+  return { x: cameraScore(measures.x), y: cameraScore(measures.y), zoom: cameraScore(measures.zoom) };
+}
+
+function requestFor(
+  { text, scene }: Pick<EvaluationPrompt, 'text' | 'scene'>,
+  { steps, guidanceScale, sampler, size, seed }: EvaluationOptions,
+  index: number,
+): PictureRequest {
+  const { width, height } = sceneSize(scene, size);
+  return {
+    ...DEFAULTS,
+    prompt: text,
+    width: nearestSide(width),
+    height: nearestSide(height),
+    steps,
+    guidanceScale,
+    sampler,
+    seed: seed + index,
+  };
+}

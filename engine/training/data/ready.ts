@@ -1,0 +1,34 @@
+/** @file Inputs of a training step out of cached latents: all but its words. Pure in the task, so any thread can make them. */
+import { f32, type TensorData } from '../../graph/dtype.ts';
+import { readRows, type LatentCache } from './latent-cache.ts';
+import { drawsOf } from '../draws.ts';
+
+export interface ReadyTask {
+  readonly cache: LatentCache;
+  readonly rows: readonly number[];
+  /** Of the batch, as `drawsOf` takes them. */
+  readonly seed: number;
+  readonly index: number;
+  readonly rank: number;
+  /** Part of the image tokens that skip the middle. */
+  readonly tread: number;
+}
+
+/** latent, noise [B, C, h, w], t [B], positions [B, tokens, 2], addon [B, 1], and kept [B, K] with TREAD. */
+export type ReadyValues = Readonly<Record<string, TensorData>>;
+
+/** Throws `disk` when the cache cannot be read. */
+export function makeReady({ cache, rows, seed, index, rank, tread }: ReadyTask): ReadyValues {
+  const { latents, positions, addon } = readRows(cache, rows);
+  const samples = rows.length;
+  const shape = [samples, ...cache.latent];
+  const draws = drawsOf(seed, index, rank);
+  return {
+    latent: f32(shape, latents),
+    noise: draws.noise(shape),
+    t: draws.times(samples),
+    positions: f32([samples, cache.tokens, 2], positions),
+    addon: f32([samples, 1], addon),
+    ...(tread > 0 && { kept: draws.kept(samples, cache.tokens, tread) }),
+  };
+}

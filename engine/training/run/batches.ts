@@ -1,0 +1,155 @@
+/** @file The inputs of each training step: made from pictures when they are needed, or out of cached latents. */
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { HdmError } from '../../errors.ts';
+import type { Values } from '../../runtime/runtime.ts';
+import { openCachedLoader } from '../data/cached-loader.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { cachedRows, LatentCacheWriter, type LatentCache } from '../data/latent-cache.ts';
+import type { Loader, Skipped } from '../data/loader.ts';
+import { drawsOf } from '../draws.ts';
+import type { Ahead, Learner } from '../learner.ts';
+import type { Recipe, Stage } from '../recipe.ts';
+import { RUN_FILES } from './folder.ts';
+
+export interface StepInputs {
+  readonly values: Values;
+  /** Captions that were cut. */
+  readonly cut: number;
+  readonly skipped: readonly Skipped[];
+}
+
+export interface Batches {
+  /** How long `next` has kept its callers waiting for pictures, all in all. */
+  readonly waitedMs: number;
+  /** The inputs of batch `number` of the stage. Nothing of it is kept. */
+  next(number: number): Promise<StepInputs>;
+  close(): Promise<void>;
+}
+
+/** What batches depend on. */
+export interface BatchSource {
+  readonly recipe: Recipe;
+  readonly stage: Stage;
+  /** Of this stage's order of pictures. */
+  readonly seed: number;
+  /** Number of the first batch of this stage in the run. */
+  readonly firstBatch: number;
+  readonly rank: number;
+  readonly worldSize: number;
+  readonly learner: Learner;
+  readonly loader: Loader;
+}
+
+export function freshBatches({ recipe, firstBatch, rank, learner, loader }: BatchSource): Batches {
+  return {
+    get waitedMs() {
+      return loader.waitedMs;
+    },
+    async next(number) {
+      const batch = await loader.batch(number);
+      const draws = drawsOf(recipe.seed, firstBatch + number, rank);
+      const encoded = await learner.encode(batch, draws);
+      return {
+        values: learner.trainingValues(encoded, draws),
+        cut: encoded.cut,
+        skipped: batch.skipped,
+      };
+    },
+    close: async () => {},
+  };
+}
+
+export interface CacheOptions {
+  /** Of the run. */
+  readonly folder: string;
+  readonly stageNumber: number;
+  /** Latents at most, as for an estimate. */
+  readonly most?: number | undefined;
+  /** Called before pictures are encoded. */
+  readonly onEncoding: () => void;
+}
+
+/** Encodes the crops of a stage unless that is done already, and reads batches out of them. Throws `disk`. */
+export async function cachedBatches(
+  source: BatchSource,
+  dataset: Dataset,
+  options: CacheOptions,
+): Promise<Batches> {
+  const { recipe, stage, seed, firstBatch, rank, worldSize, learner } = source;
+  const ahead = learner.ahead!;
+  const cache = await openCache(source, dataset, ahead, options);
+  const loader = openCachedLoader(dataset, cache, {
+    seed,
+    batch: stage.batch,
+    captions: recipe.captions,
+    rank,
+    worldSize,
+    tread: stage.tread,
+    draws: { seed: recipe.seed, firstBatch },
+    words: (captions) => ahead.words(captions),
+  });
+  return {
+    get waitedMs() {
+      return loader.waitedMs;
+    },
+    async next(number) {
+      const { values, words } = await loader.batch(number);
+      const own = Object.entries(values).filter(([name]) => ahead.inputs.includes(name));
+      return {
+        values: { ...Object.fromEntries(own), ...(await ahead.context(words)) },
+        cut: words?.cut ?? 0,
+        skipped: [],
+      };
+    },
+    close: () => loader.close(),
+  };
+}
+
+async function openCache(
+  source: BatchSource,
+  dataset: Dataset,
+  ahead: Ahead,
+  { folder, stageNumber, most = Infinity, onEncoding }: CacheOptions,
+): Promise<LatentCache> {
+  const { stage, loader, recipe } = source;
+  const rows = Math.min(dataset.length * stage.cachedCrops, most);
+  const first = await loader.batch(0);
+  const { shape } = await ahead.latents(first, drawsOf(recipe.seed, 0));
+  const [samples, ...latent] = shape as [number, number, number, number];
+  const tokens = first.positions.length / 2 / samples;
+  const inside = join(folder, RUN_FILES.latents);
+  const cache: LatentCache = { path: join(inside, `stage-${stageNumber + 1}.bin`), latent, tokens };
+  if (existsSync(cache.path) && cachedRows(cache) === rows) return cache;
+  rmSync(inside, { recursive: true, force: true }); // those of another stage are of no use any more
+  mkdirSync(inside, { recursive: true });
+  onEncoding();
+  await fill(cache, rows, source, ahead);
+  return cache;
+}
+
+/** Each picture once in an epoch, so that the first `rows` samples of the stage are as many crops of each. */
+async function fill(
+  cache: LatentCache,
+  rows: number,
+  { loader, stage, recipe, firstBatch }: BatchSource,
+  ahead: Ahead,
+): Promise<void> {
+  const writer = new LatentCacheWriter(cache);
+  try {
+    for (let done = 0, number = 0; done < rows; done += stage.batch, number++) {
+      const batch = await loader.batch(number);
+      const latents = await ahead.latents(batch, drawsOf(recipe.seed, firstBatch + number));
+      const data = latents.data as Float32Array<ArrayBuffer>;
+      const { positions, addon, items } = batch;
+      writer.append({ latents: data, positions, addon, items }, Math.min(stage.batch, rows - done));
+    }
+    writer.finish();
+  } catch (error) {
+    writer.discard();
+    throw error;
+  }
+  const [bytes, found] = [statSync(cache.path).size, cachedRows(cache)];
+  if (found === rows) return;
+  throw new HdmError('disk', cache.path, `expected ${rows} latents, got ${found} in ${bytes} bytes`);
+}
