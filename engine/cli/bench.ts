@@ -127,9 +127,9 @@ function kernelsCommand(): Command {
     .addOption(jsonOption())
     .action(async (options: BenchOptions) => {
       const output = openOutput(options.json ?? false);
-      const kernels = await benchKernels(options, options.precision);
-      for (const line of formatTimes(kernels, { teraflops: 0, gigabytes: 0 })) output.line(line);
-      output.result({ kernels });
+      const { kernels, ceilings } = await benchKernels(options, options.precision);
+      for (const line of formatTimes(kernels, ceilings)) output.line(line);
+      output.result({ kernels, ceilings });
     });
 }
 

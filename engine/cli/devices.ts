@@ -11,8 +11,9 @@ export function devicesCommand(): Command {
     .action(async ({ json = false }: { json?: boolean }) => {
       const output = openOutput(json);
       const devices = await listDevices();
-      for (const { device, isAvailable, reason } of devices) {
+      for (const { device, isAvailable, reason, adapters = [] } of devices) {
         output.line(`${isAvailable ? '✓' : '–'} ${device.padEnd(10)} ${reason}`);
+        adapters.forEach((name, index) => output.line(`  ${`${device}:${index + 1}`.padEnd(10)} ${name}`));
       }
       output.result({ devices });
     });

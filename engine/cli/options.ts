@@ -1,6 +1,6 @@
 /** @file Options as text made into values, and those that several commands share. */
 import { InvalidArgumentError, Option } from 'commander';
-import { DEVICES } from '../runtime/device-names.ts';
+import { DEVICE_CHOICES, parseDevice } from '../runtime/device-names.ts';
 
 /** A path, as it is: an empty one comes from a variable that is not set. */
 export function toPath(text: string): string {
@@ -48,8 +48,16 @@ export function toAdapters(
   ];
 }
 
+/** A device, as it is: which GPUs there are is found out when one is opened. */
+export function toDevice(text: string): string {
+  if (parseDevice(text)) return text;
+  throw new InvalidArgumentError(`Allowed choices are ${DEVICE_CHOICES}.`);
+}
+
 export function deviceOption(): Option {
-  return new Option('--device <name>', 'where to compute').choices(DEVICES).default('auto');
+  return new Option('--device <name>', `where to compute: ${DEVICE_CHOICES}`)
+    .argParser(toDevice)
+    .default('auto');
 }
 
 export function jsonOption(): Option {

@@ -17,7 +17,7 @@ import { QWEN3_600M, qwen3 } from '../models/qwen3.ts';
 import { xut, xutInputs } from '../models/xut.ts';
 import { XUT_PRESETS } from '../models/xut-config.ts';
 import type { Program, Runtime, Values } from '../runtime/runtime.ts';
-import type { KernelTime } from '../runtime/webgpu/profile.ts';
+import { ceilingsOf, type Ceilings, type KernelTime } from '../runtime/webgpu/profile.ts';
 import { webgpuRuntime } from '../runtime/webgpu/runtime.ts';
 import { normals, uniforms } from '../sampling/noise.ts';
 import { writeSafetensors } from '../weights/write-safetensors.ts';
@@ -60,8 +60,14 @@ export async function benchForward(model: BenchModel, setting: Setting): Promise
   return { key: 'ms_per_forward', values: { ms_per_forward: ms } };
 }
 
-/** Times of the kernels of our own GPU runtime in one pass of the denoiser, the last of several. */
-export async function benchKernels(setting: Setting, precision?: FloatDType): Promise<readonly KernelTime[]> {
+/**
+ * Times of the kernels of our own GPU runtime in one pass of the denoiser, the last of several, and what the GPU was
+ * measured to do.
+ */
+export async function benchKernels(
+  setting: Setting,
+  precision?: FloatDType,
+): Promise<{ kernels: readonly KernelTime[]; ceilings: Ceilings }> {
   let last: readonly KernelTime[] = [];
   const half = precision !== 'f32';
   const runtime = await webgpuRuntime({ half, profile: (times) => (last = times) });
@@ -70,7 +76,7 @@ export async function benchKernels(setting: Setting, precision?: FloatDType): Pr
   for (let run = 0; run < Math.max(1, setting.reps); run++) await program.run(inputs);
   await program.dispose();
   runtime.close();
-  return last;
+  return { kernels: last, ceilings: ceilingsOf(runtime.speeds) };
 }
 
 /** ms_per_image: Euler steps with guidance, so two passes each, which begin together as in a picture. */

@@ -12,10 +12,11 @@ import { size } from '../graph/dim.ts';
 import { convert, f32 } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { exp } from '../ops/elementwise.ts';
-import { DEVICES, type DeviceName } from './device-names.ts';
+import { DEVICE_CHOICES, DEVICES, parseDevice } from './device-names.ts';
 import { onnxRuntime, providerName, type OnnxProvider } from './onnx/runtime.ts';
 import { openNamed, type ConcreteDevice } from './open.ts';
 import type { Runtime } from './runtime.ts';
+import { adapterCalled } from './webgpu/dawn.ts';
 
 export interface DeviceReport {
   readonly device: ConcreteDevice;
@@ -24,6 +25,8 @@ export interface DeviceReport {
   readonly reason: string;
   /** Times as fast as the CPU in a short test. */
   readonly speed?: number;
+  /** Where there are several GPUs, their names; the first is used unless another is asked for. */
+  readonly adapters?: readonly string[];
 }
 
 export interface ChosenRuntime {
@@ -38,20 +41,22 @@ const PROBE = fileURLToPath(new URL(PROBE_NAME, import.meta.url));
 const PROBE_TIMEOUT_MS = 20_000;
 
 const probeResult = z.object({ deviceMs: z.number().positive(), cpuMs: z.number().positive() });
+const adaptersFound = z.object({ adapters: z.array(z.string()) });
 
-/** The runtime of a device; `auto` takes the fastest that works. Throws `bad-usage` for an unknown name. */
+/**
+ * The runtime of a device, as `parseDevice` reads it; `auto` takes the fastest that works. Throws `bad-usage` for an
+ * unknown name, `device` for a device or GPU that is not here.
+ */
 export async function openRuntime(name: string): Promise<ChosenRuntime> {
-  if (!isDeviceName(name)) {
-    throw new HdmError(
-      'bad-usage',
-      `device "${name}"`,
-      'there is no such device',
-      `Choose one of: ${DEVICES.join(', ')}`,
-    );
+  const choice = parseDevice(name);
+  if (!choice) {
+    const advice = `Choose one of: ${DEVICE_CHOICES}`;
+    throw new HdmError('bad-usage', `device "${name}"`, 'there is no such device', advice);
   }
-  if (name !== 'auto') {
-    const problem = obstacleFor(name);
-    if (!problem) return { runtime: await runtimeFor(name), reason: 'as asked' };
+  const { device, adapter } = choice;
+  if (device !== 'auto') {
+    const problem = obstacleFor(device);
+    if (!problem) return { runtime: await runtimeFor(device, await fullName(adapter)), reason: 'as asked' };
     throw new HdmError('device', `device ${name}`, problem, 'Run `hdm-studio devices` to see what is here');
   }
   const reports = await probeDevices();
@@ -64,8 +69,8 @@ export async function openRuntime(name: string): Promise<ChosenRuntime> {
 }
 
 /** The runtime of a device, in float32 where the device cannot compute in float16. */
-async function runtimeFor(device: ConcreteDevice): Promise<Runtime> {
-  const runtime = await openNamed(device);
+async function runtimeFor(device: ConcreteDevice, adapter?: string): Promise<Runtime> {
+  const runtime = await openNamed(device, undefined, adapter);
   if (device === 'webgpu' || runtime.precision === 'f32') return runtime;
   const graph = new Graph();
   const x = graph.input('x', 'f16', [size('n')]);
@@ -82,7 +87,26 @@ async function runtimeFor(device: ConcreteDevice): Promise<Runtime> {
 
 /** Every device that this program knows on this system, tried. The CPU, which always works, comes first. */
 export async function listDevices(): Promise<DeviceReport[]> {
-  return [{ device: 'cpu', isAvailable: true, reason: 'always works', speed: 1 }, ...(await probeDevices())];
+  const reports = await probeDevices();
+  const adapters = await adapterNames();
+  const withAdapters = reports.map((report) =>
+    report.device === 'webgpu' && adapters.length > 1 ? { ...report, adapters } : report,
+  );
+  return [{ device: 'cpu', isAvailable: true, reason: 'always works', speed: 1 }, ...withAdapters];
+}
+
+async function fullName(adapter: string | undefined): Promise<string | undefined> {
+  return adapter === undefined ? undefined : adapterCalled(adapter, await adapterNames());
+}
+
+/** The GPUs that our own runtime can use, best first. */
+async function adapterNames(): Promise<readonly string[]> {
+  if (obstacleFor('webgpu')) return [];
+  try {
+    return adaptersFound.parse(await ask('adapters')).adapters;
+  } catch {
+    return []; // the probe of the device tells what is wrong
+  }
 }
 
 /** One after the other: two probes at once would spoil each other's times. */
@@ -102,14 +126,19 @@ async function probe(device: ConcreteDevice): Promise<DeviceReport> {
   const obstacle = obstacleFor(device);
   if (obstacle) return { device, isAvailable: false, reason: obstacle };
   try {
-    const options = { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
-    const { stdout } = await promisify(execFile)(process.execPath, [PROBE, device], options);
-    const { deviceMs, cpuMs } = probeResult.parse(JSON.parse(stdout));
+    const { deviceMs, cpuMs } = probeResult.parse(await ask(device));
     const speed = cpuMs / deviceMs;
     return { device, isAvailable: true, reason: `${speed.toPrecision(2)} times as fast as the CPU`, speed };
   } catch (error) {
     return { device, isAvailable: false, reason: failure(error) };
   }
+}
+
+/** What the probe prints. */
+async function ask(what: ConcreteDevice | 'adapters'): Promise<unknown> {
+  const options = { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' } as const;
+  const { stdout } = await promisify(execFile)(process.execPath, [PROBE, what], options);
+  return JSON.parse(stdout);
 }
 
 /** Why a device cannot work here, as far as a look at the files tells; to try it would only give noise. */
@@ -144,8 +173,4 @@ function failure(error: unknown): string {
   if (killed) return `it did not answer within ${PROBE_TIMEOUT_MS / 1000} s`;
   if (signal) return `its driver crashed (${signal})`;
   return stderr?.trim().split('\n').at(-1) ?? 'it does not work here';
-}
-
-function isDeviceName(name: string): name is DeviceName {
-  return (DEVICES as readonly string[]).includes(name);
 }

@@ -7,8 +7,12 @@ import { webgpuRuntime } from './webgpu/runtime.ts';
 
 export type ConcreteDevice = Exclude<DeviceName, 'auto'>;
 
-/** The runtime of a device. Throws `device` when our own finds no GPU. */
-export async function openNamed(device: ConcreteDevice, precision?: FloatDType): Promise<Runtime> {
-  if (device === 'webgpu') return webgpuRuntime({ half: precision !== 'f32' });
+/** The runtime of a device. Throws `device` when our own finds no GPU, or none that `adapter` names. */
+export async function openNamed(
+  device: ConcreteDevice,
+  precision?: FloatDType,
+  adapter?: string,
+): Promise<Runtime> {
+  if (device === 'webgpu') return webgpuRuntime({ half: precision !== 'f32', ...(adapter && { adapter }) });
   return onnxRuntime(device, precision);
 }

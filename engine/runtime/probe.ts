@@ -1,25 +1,32 @@
 /**
- * @file A program of its own: times a small network on a device and on the CPU and prints both, as JSON.
+ * @file A program of its own: times a small network on a device and on the CPU and prints both, as JSON; or names the
+ * GPUs that our own runtime can use.
  * Usage: node probe.ts DEVICE
+ *        node probe.ts adapters
  */
 import { f32 } from '../graph/dtype.ts';
 import { Graph } from '../graph/graph.ts';
 import { matmul } from '../ops/matmul.ts';
 import { mean } from '../ops/reduce.ts';
 import { openNamed, type ConcreteDevice } from './open.ts';
+import { listAdapters } from './webgpu/dawn.ts';
 
 const [ROWS, WIDTH, LAYERS, RUNS] = [512, 1024, 4, 3];
 /** A device that needs longer than this is no GPU, but a program that plays one. */
 const PATIENCE_MS = 2000;
 
-const device = process.argv[2] as ConcreteDevice;
+const what = process.argv[2] as ConcreteDevice | 'adapters';
 try {
-  const deviceMs = await time(device);
-  const cpuMs = await time('cpu');
-  console.log(JSON.stringify({ deviceMs, cpuMs }));
+  const found = what === 'adapters' ? { adapters: await listAdapters() } : await compare(what);
+  console.log(JSON.stringify(found));
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;
+}
+
+async function compare(device: ConcreteDevice): Promise<{ deviceMs: number; cpuMs: number }> {
+  const deviceMs = await time(device);
+  return { deviceMs, cpuMs: await time('cpu') };
 }
 
 /** The fastest of a few runs; the first also compiles. */

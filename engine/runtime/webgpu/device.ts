@@ -1,16 +1,7 @@
-/** @file The GPU: adapters, one device with everything it offers, and errors that say what to do. */
-import { HdmError } from '../../errors.ts';
+/** @file The GPU: one device with everything it offers. */
+import type { HdmError } from '../../errors.ts';
+import { deviceError, findAdapter, lostError } from './dawn.ts';
 import type { Features, MatrixConfig } from './kernel.ts';
-
-/** Dawn's own switches: half precision on NVIDIA, matrix units, and no bounds checks, which our kernels do not need. */
-const TOGGLES = [
-  'allow_unsafe_apis',
-  'vulkan_enable_f16_on_nvidia',
-  'use_vulkan_memory_model',
-  'disable_robustness',
-];
-/** Checking every call costs more than the call; tests and `HDM_DEBUG` keep the checks. */
-const FAST_TOGGLES = [...TOGGLES, 'skip_validation'];
 
 const WANTED = [
   'shader-f16',
@@ -20,7 +11,7 @@ const WANTED = [
 ] as const;
 
 export interface DeviceOptions {
-  /** An adapter by part of its name or by its number, where there are several. */
+  /** An adapter by its name, one of `listAdapters`, or by a part of it, as it is written there. */
   readonly adapter?: string;
   /** Lets Dawn check every call. */
   readonly checks?: boolean;
@@ -30,14 +21,14 @@ export interface DeviceOptions {
 
 export interface AdapterFacts {
   readonly name: string;
+  /** Vendor, architecture and driver, as far as they are told. */
+  readonly details: string;
   /** A program that plays a GPU. */
   readonly isSoftware: boolean;
 }
 
 /** An opened device. `lost` tells why it cannot be used any more. */
 export interface Gpu {
-  /** Dawn lives as long as somebody holds it. */
-  readonly root: GPU;
   readonly device: GPUDevice;
   readonly features: Features;
   readonly adapter: AdapterFacts;
@@ -48,23 +39,9 @@ export interface Gpu {
   check(): void;
 }
 
-/** The adapters of this system, best first. */
-export async function listAdapters(): Promise<AdapterFacts[]> {
-  const gpu = await openDawn(TOGGLES);
-  const found: AdapterFacts[] = [];
-  for (const powerPreference of ['high-performance', 'low-power'] as const) {
-    const adapter = await gpu.requestAdapter({ powerPreference });
-    const facts = adapter && factsOf(adapter);
-    if (facts && !found.some(({ name }) => name === facts.name)) found.push(facts);
-  }
-  return found;
-}
-
 /** Opens a device. Throws `device` when there is none, or none of that name. */
 export async function openDevice({ adapter: wanted, checks, half = true }: DeviceOptions = {}): Promise<Gpu> {
-  const gpu = await openDawn(checks ? TOGGLES : FAST_TOGGLES, wanted);
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw absent(wanted);
+  const adapter = await findAdapter(wanted, checks);
   const has = (feature: string): boolean => adapter.features.has(feature);
   const requiredFeatures = WANTED.filter((feature) => has(feature) && (half || feature !== 'shader-f16'));
   const requiredLimits = limitsOf(adapter.limits);
@@ -80,13 +57,12 @@ export async function openDevice({ adapter: wanted, checks, half = true }: Devic
   let failure: HdmError | undefined;
   let lost: HdmError | undefined;
   void device.lost.then(({ message }) => {
-    lost = new HdmError('device', 'device webgpu', `the GPU was lost: ${firstLine(message)}`, ADVICE.lost);
+    lost = lostError(message);
   });
   device.addEventListener('uncapturederror', (event) => {
     failure ??= deviceError(event.error);
   });
   return {
-    root: gpu,
     device,
     adapter: factsOf(adapter),
     features: featuresOf(adapter, device),
@@ -100,50 +76,12 @@ export async function openDevice({ adapter: wanted, checks, half = true }: Devic
   };
 }
 
-const ADVICE = {
-  lost: 'Start again; if it happens once more, choose a smaller picture or another device',
-  memory: 'Choose a smaller picture or batch, or close other programs',
-  other: 'Try another device: --device cpu',
-};
-
-/** Any error of Dawn as ours. */
-export function deviceError(error: unknown): HdmError {
-  if (error instanceof HdmError) return error;
-  const message = firstLine((error as Error).message ?? String(error));
-  const isMemory =
-    /out of memory|allocat|OOM/i.test(message) || error?.constructor.name === 'GPUOutOfMemoryError';
-  return new HdmError('device', 'device webgpu', message, isMemory ? ADVICE.memory : ADVICE.other, error);
-}
-
-async function openDawn(toggles: readonly string[], adapter?: string): Promise<GPU> {
-  try {
-    const { create } = await import('webgpu');
-    const chosen = adapter ? [`adapter=${adapter}`] : [];
-    return create([`enable-dawn-features=${toggles.join(',')}`, ...chosen]);
-  } catch (error) {
-    throw new HdmError('device', 'device webgpu', firstLine((error as Error).message), ADVICE.other, error);
-  }
-}
-
-function absent(wanted: string | undefined): HdmError {
-  const problem = wanted
-    ? `there is no GPU called "${wanted}"`
-    : 'no GPU with a Vulkan, Metal or Direct3D 12 driver was found';
-  return new HdmError(
-    'device',
-    'device webgpu',
-    problem,
-    'Install the driver of the GPU, or use --device cpu',
-  );
-}
-
 function factsOf({ info }: GPUAdapter): AdapterFacts {
-  const name = info.description || info.device || info.architecture || info.vendor || 'GPU';
-  return {
-    name,
-    isSoftware:
-      info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(name + info.architecture),
-  };
+  const { vendor, architecture, device, description } = info; // the last is of the driver
+  const details = [vendor, architecture, description].filter(Boolean).join(', ');
+  const name = device || description || architecture || vendor || 'GPU';
+  const isKnown = /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${name} ${details}`);
+  return { name, details, isSoftware: info.isFallbackAdapter || isKnown };
 }
 
 /** All that the adapter can, as far as kernels need it. */
@@ -193,8 +131,4 @@ function matricesOf(info: GPUAdapterInfo): MatrixConfig[] {
     if (!isFloat(componentType) || !isFloat(resultComponentType)) return [];
     return [{ m: M, n: N, k: K, operands: componentType, result: resultComponentType }];
   });
-}
-
-function firstLine(text: string): string {
-  return text.trim().split('\n')[0]!.replace(/\.+$/, '');
 }

@@ -13,6 +13,16 @@ export interface Kernel {
   /** Floating-point operations, and bytes that must be read and written at least: what a profile compares with. */
   readonly flops: number;
   readonly bytes: number;
+  /** Of a product: by what its speed is found in `Speeds`. */
+  readonly speedKey?: string;
+  /** Parts of the grid of workgroups, where the whole would be too long a dispatch. */
+  readonly slices?: readonly Slice[];
+}
+
+/** Workgroups from `offset` on. The kernel reads the offset from `@group(1) @binding(0)`. */
+export interface Slice {
+  readonly offset: readonly [x: number, y: number, z: number];
+  readonly workgroups: readonly [x: number, y: number, z: number];
 }
 
 /** What the GPU offers, as far as kernels differ by it. */
@@ -27,6 +37,16 @@ export interface Features {
   readonly workgroupCount: number;
   /** Largest buffer that one binding may show. */
   readonly bindingBytes: number;
+  /** What the device was measured to do; plans work without it. */
+  readonly speeds?: Speeds;
+}
+
+/** Measured speeds in operations and bytes per nanosecond: GFLOP/s and GB/s. */
+export interface Speeds {
+  /** Of large products, by the way they are computed (`speedKey`); 0 for a way that does not work here. */
+  readonly products: Readonly<Record<string, number>>;
+  /** Of memory: bytes that are read and bytes that are written. */
+  readonly memory: number;
 }
 
 /** A matrix product that one subgroup does in hardware: [m, k] x [k, n]. */

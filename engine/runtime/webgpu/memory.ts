@@ -2,7 +2,8 @@
 import { HdmError } from '../../errors.ts';
 import { DTYPES, type DType, type TensorData, type TypedArray } from '../../graph/dtype.ts';
 import { count } from '../../graph/shape.ts';
-import { deviceError, type Gpu } from './device.ts';
+import { deviceError } from './dawn.ts';
+import type { Gpu } from './device.ts';
 import { FORMAT_BYTES, type Format } from './node.ts';
 
 /** The flags of the WebGPU standard. */
@@ -34,20 +35,24 @@ export class Memory {
 
   /** A buffer that kernels can use. Throws `device` when the GPU cannot have one so large. */
   allocate(bytes: number, what: string): GPUBuffer {
-    const size = Math.max(GRAIN, Math.ceil(bytes / GRAIN) * GRAIN);
-    const { bindingBytes } = this.gpu.features;
-    if (size > bindingBytes) {
-      const problem = `${gib(size)} for ${what} are more than one buffer of this GPU may have (${gib(bindingBytes)})`;
-      throw new HdmError(
-        'device',
-        'device webgpu',
-        problem,
-        'Choose a smaller picture or batch, or --device cpu',
-      );
-    }
+    this.require(bytes, what);
+    const size = wholeGrains(bytes);
     this.held += size;
     this.peak = Math.max(this.peak, this.held);
     return this.gpu.device.createBuffer({ size, usage: STORAGE | COPY_SOURCE | COPY_TARGET });
+  }
+
+  /** Throws `device` when the GPU cannot have a buffer so large. */
+  require(bytes: number, what: string): void {
+    const { bindingBytes } = this.gpu.features;
+    if (wholeGrains(bytes) <= bindingBytes) return;
+    const problem = `${gib(bytes)} for ${what} are more than one buffer of this GPU may have (${gib(bindingBytes)})`;
+    throw new HdmError(
+      'device',
+      'device webgpu',
+      problem,
+      'Choose a smaller picture or batch, or --device cpu',
+    );
   }
 
   free(buffer: GPUBuffer): void {
@@ -59,9 +64,16 @@ export class Memory {
   async guarded<T>(allocate: () => T): Promise<T> {
     const { device } = this.gpu;
     device.pushErrorScope('out-of-memory');
-    const result = allocate();
-    const error = await device.popErrorScope();
-    if (error) throw deviceError(error);
+    const scope = (): Promise<GPUError | null> => device.popErrorScope().catch(() => null); // lost: `check` says so
+    let result: T;
+    try {
+      result = allocate();
+    } catch (error) {
+      await scope();
+      throw error;
+    }
+    const full = await scope();
+    if (full) throw deviceError(full);
     return result;
   }
 
@@ -114,7 +126,7 @@ export class Memory {
 
   /** A buffer that results are copied to, on their way out. */
   takeStaging(bytes: number): GPUBuffer {
-    const size = Math.max(GRAIN, Math.ceil(bytes / GRAIN) * GRAIN);
+    const size = wholeGrains(bytes);
     const known = this.#staging.findIndex((buffer) => buffer.size === size);
     if (known >= 0) return this.#staging.splice(known, 1)[0]!;
     return this.gpu.device.createBuffer({ size, usage: MAP_READ | COPY_TARGET });
@@ -147,7 +159,7 @@ export class Memory {
 export class SharedBuffers {
   readonly #memory: Memory;
   readonly #users = new Map<object, readonly number[]>();
-  #buffers: GPUBuffer[] = [];
+  #buffers: (GPUBuffer | undefined)[] = [];
   /** Changes when buffers were replaced. */
   generation = 0;
 
@@ -155,10 +167,15 @@ export class SharedBuffers {
     this.#memory = memory;
   }
 
-  /** Says how large the buffers of `user` must be, largest first. */
-  reserve(user: object, sizes: readonly number[]): void {
+  /** Says how large the buffers of `user` must be, largest first. Throws, and forgets it, when that cannot be. */
+  async reserve(user: object, sizes: readonly number[]): Promise<void> {
     this.#users.set(user, sizes);
-    this.#fit();
+    try {
+      await this.#memory.guarded(() => this.#fit());
+    } catch (error) {
+      this.release(user);
+      throw error;
+    }
   }
 
   release(user: object): void {
@@ -169,23 +186,27 @@ export class SharedBuffers {
     return this.#buffers[index]!;
   }
 
+  /** What does not fit goes first, so that there is room for the new. If that fails, the places stay empty. */
   #fit(): void {
     const needed: number[] = [];
     for (const sizes of this.#users.values()) {
       sizes.forEach((size, index) => (needed[index] = Math.max(size, needed[index] ?? 0)));
     }
+    const fits = (buffer: GPUBuffer | undefined, size: number | undefined): boolean =>
+      size !== undefined && buffer !== undefined && buffer.size >= size && buffer.size <= size + GRAIN;
     const old = this.#buffers;
-    const fits = (buffer: GPUBuffer | undefined, size: number): boolean =>
-      buffer !== undefined && buffer.size >= size && buffer.size <= size + GRAIN;
-    const kept = old.filter((buffer, index) => fits(buffer, needed[index] ?? -GRAIN));
-    old.filter((buffer) => !kept.includes(buffer)).forEach((buffer) => this.#memory.free(buffer));
-    this.#buffers = needed.map((size, index) => {
-      return fits(old[index], size) ? old[index]! : this.#memory.allocate(size, 'intermediate results');
+    const unfit = old.filter((buffer, index) => !fits(buffer, needed[index]));
+    this.#buffers = needed.map((size, index) => (fits(old[index], size) ? old[index] : undefined));
+    if (unfit.length > 0 || this.#buffers.includes(undefined)) this.generation++;
+    for (const buffer of unfit) if (buffer) this.#memory.free(buffer);
+    needed.forEach((size, index) => {
+      this.#buffers[index] ??= this.#memory.allocate(size, 'intermediate results');
     });
-    if (this.#buffers.length !== old.length || this.#buffers.some((buffer, index) => buffer !== old[index])) {
-      this.generation++;
-    }
   }
+}
+
+function wholeGrains(bytes: number): number {
+  return Math.max(GRAIN, Math.ceil(bytes / GRAIN) * GRAIN);
 }
 
 /** The numbers of a tensor as they lie in a buffer of `format`. */

@@ -1,27 +1,32 @@
 /** @file Compiled kernels, each source once, and the shapes of their bindings. */
 import { HdmError } from '../../errors.ts';
-import { deviceError } from './device.ts';
+import { deviceError } from './dawn.ts';
 import type { Binding, Kernel } from './kernel.ts';
+import { bindSlices, sliceLayout } from './slices.ts';
 
 const COMPUTE_STAGE = 0x4;
 
 export interface Compiled {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  /** Of a kernel in slices, their offsets. */
+  readonly offsets?: GPUBindGroup;
 }
 
 export class Pipelines {
   readonly #device: GPUDevice;
+  readonly #slices: GPUBindGroupLayout;
   readonly #compiled = new Map<string, Promise<Compiled>>();
   readonly #layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
+    this.#slices = sliceLayout(device);
   }
 
   /** The kernel made ready, in the background; the same source is compiled once. */
   get(kernel: Kernel): Promise<Compiled> {
-    const key = `${kernel.bindings.join()}\n${kernel.source}`;
+    const key = `${kernel.bindings.join()}\n${JSON.stringify(kernel.slices)}\n${kernel.source}`;
     const known = this.#compiled.get(key);
     if (known) return known;
     const compiled = this.#compile(kernel);
@@ -29,9 +34,9 @@ export class Pipelines {
     return compiled;
   }
 
-  async #compile({ name, source, bindings }: Kernel): Promise<Compiled> {
+  async #compile({ name, source, bindings, slices }: Kernel): Promise<Compiled> {
     const device = this.#device;
-    const layout = this.#layoutOf(bindings);
+    const layout = this.#layoutOf(bindings, slices !== undefined);
     device.pushErrorScope('validation');
     const module = device.createShaderModule({ code: source, label: name });
     const invalid = device.popErrorScope();
@@ -44,14 +49,18 @@ export class Pipelines {
         compute,
         label: name,
       });
-      return { pipeline, layout: layout.group };
+      const offsets = slices && { offsets: bindSlices(device, this.#slices, slices) };
+      return { pipeline, layout: layout.group, ...offsets };
     } catch (reason) {
       throw deviceError(reason);
     }
   }
 
-  #layoutOf(bindings: readonly Binding[]): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
-    const key = bindings.map((access) => Number(access === 'read')).join('');
+  #layoutOf(
+    bindings: readonly Binding[],
+    isSliced: boolean,
+  ): { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout } {
+    const key = bindings.map((access) => Number(access === 'read')).join('') + (isSliced ? ' sliced' : '');
     const known = this.#layouts.get(key);
     if (known) return known;
     const entries = bindings.map((access, binding) => {
@@ -59,7 +68,8 @@ export class Pipelines {
       return { binding, visibility: COMPUTE_STAGE, buffer: { type } } as const;
     });
     const group = this.#device.createBindGroupLayout({ entries });
-    const layout = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
+    const bindGroupLayouts = isSliced ? [group, this.#slices] : [group];
+    const layout = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts }) };
     this.#layouts.set(key, layout);
     return layout;
   }

@@ -10,12 +10,15 @@ import { writeRows } from './groups/row.ts';
 import type { Step, WriteContext, Writer, Written } from './groups/written.ts';
 import { FORMAT_BYTES, type Node, type Source } from './node.ts';
 import type { Resolved } from './resolve.ts';
+import { sliced, submissions, type Dispatch } from './slices.ts';
 
 /** What a binding of a step shows. */
 export type Location = { readonly kind: 'slot'; readonly slot: number } | Source;
 
 export interface Plan {
   readonly steps: readonly Step[];
+  /** What is given to the GPU at a time. */
+  readonly submissions: readonly (readonly Dispatch[])[];
   readonly locations: ReadonlyMap<Node, Location>;
   /** Bytes of the buffers for intermediate results, largest first. */
   readonly slots: readonly number[];
@@ -47,7 +50,7 @@ export function plan(
   const isStoredFor = (group: Group) => (node: Node) => !group.members.has(node);
   const written = groups.map((group) => write(group, { isStored: isStoredFor(group) }));
   const inPlace = placeVariables(resolved, groups, written);
-  const steps = groups.flatMap((group, index) => {
+  const whole = groups.flatMap((group, index) => {
     const own = inPlace.within.get(group);
     if (!own) return written[index]!.steps;
     const aliased = write(group, { isStored: isStoredFor(group), inPlace: own });
@@ -56,10 +59,16 @@ export function plan(
     own.forEach((_, node) => inPlace.variables.delete(node));
     return written[index]!.steps;
   });
+  const steps = whole.map(({ kernel, buffers }) => ({ kernel: sliced(kernel, features), buffers }));
   const assigned = [...resolved.assignments].filter(([, node]) => !inPlace.variables.has(node));
   const copies = assigned.map(([name, from]) => ({ name, from }));
   const kept = new Set([...resolved.outputs.values(), ...copies.map(({ from }) => from)]);
-  return { steps, copies, outputs: resolved.outputs, ...locate(steps, inPlace.variables, kept) };
+  const parts = submissions(
+    steps.map(({ kernel }) => kernel),
+    features.speeds,
+  );
+  const places = locate(steps, inPlace.variables, kept);
+  return { steps, submissions: parts, copies, outputs: resolved.outputs, ...places };
 }
 
 interface InPlace {

@@ -1,5 +1,5 @@
 /** @file Where the time of a run goes, kernel by kernel, beside what the device can do at best. */
-import type { Kernel } from './kernel.ts';
+import type { Kernel, Speeds } from './kernel.ts';
 
 export interface KernelTime {
   readonly name: string;
@@ -10,10 +10,18 @@ export interface KernelTime {
   readonly gigabytes: number;
 }
 
-/** The most that was seen on this device: so far, of anything. */
+/** The most that this device can do. */
 export interface Ceilings {
   teraflops: number;
   gigabytes: number;
+  /** Else they are the most that was seen so far, of anything. */
+  readonly areMeasured: boolean;
+}
+
+export function ceilingsOf(speeds: Speeds | undefined): Ceilings {
+  if (!speeds) return { teraflops: 0, gigabytes: 0, areMeasured: false };
+  const teraflops = Math.max(0, ...Object.values(speeds.products)) / 1e3;
+  return { teraflops, gigabytes: speeds.memory, areMeasured: true };
 }
 
 /** Timestamps in nanoseconds around each kernel, added up by name, slowest first. */
@@ -34,9 +42,9 @@ export function addUp(kernels: readonly Kernel[], stamps: BigInt64Array): Kernel
   return rows.sort((a, b) => b.ms - a.ms);
 }
 
-/** The lines of a table for people. `ceilings` grow with what is seen. */
+/** The lines of a table for people. `ceilings` that were not measured grow with what is seen. */
 export function formatTimes(rows: readonly KernelTime[], ceilings: Ceilings): string[] {
-  for (const { teraflops, gigabytes } of rows) {
+  for (const { teraflops, gigabytes } of ceilings.areMeasured ? [] : rows) {
     ceilings.teraflops = Math.max(ceilings.teraflops, teraflops);
     ceilings.gigabytes = Math.max(ceilings.gigabytes, gigabytes);
   }
@@ -53,7 +61,8 @@ export function formatTimes(rows: readonly KernelTime[], ceilings: Ceilings): st
     ];
     return `${cells.join(' ')}  ${name}`;
   });
-  const head = 'ms, share of the run, dispatches, TFLOP/s, GB/s, share of the best seen here, kernel';
+  const best = ceilings.areMeasured ? 'of what this GPU was measured to do' : 'of the best seen here';
+  const head = `ms, share of the run, dispatches, TFLOP/s, GB/s, share ${best}, kernel`;
   return [
     `${total.toFixed(2)} ms in ${rows.reduce((sum, { times }) => sum + times, 0)} kernels (${head})`,
     ...lines,

@@ -5,7 +5,7 @@ import type { Graph } from '../../graph/graph.ts';
 import { count, evaluateShape } from '../../graph/shape.ts';
 import { bindSizes } from '../bind.ts';
 import type { Program, Values } from '../runtime.ts';
-import { deviceError } from './device.ts';
+import { deviceError } from './dawn.ts';
 import { fromBytes, numbersToBytes, toBytes, type Memory, type SharedBuffers } from './memory.ts';
 import type { Profiler } from './profiler.ts';
 import { FORMAT_BYTES, type Node } from './node.ts';
@@ -15,6 +15,7 @@ import { prepareOperands } from './operands.ts';
 import type { Compiled, Pipelines } from './pipelines.ts';
 import { plan, type Location, type Plan } from './plan.ts';
 import { formatOf, resolve, SCALARS, scalarsOf } from './resolve.ts';
+import { encode, type Dispatch } from './slices.ts';
 import type { WebgpuVariables } from './variables.ts';
 import type { WeightBuffers } from './weights.ts';
 
@@ -30,8 +31,6 @@ export interface Machine {
 
 /** Plans kept for sizes that were used; the one that was not used for longest goes first. */
 const KEPT_PLANS = 8;
-/** Kernels that are submitted first, so that the GPU is at them while the driver takes in the others. */
-const LEAD = 24;
 /** Runs that may wait for the GPU before the next one waits for them. */
 const RUNS_AHEAD = 2;
 
@@ -50,6 +49,7 @@ interface Specialized {
 /** The commands of one run, which can be submitted once. */
 interface Recorded {
   readonly generations: string;
+  /** Submitted one after the other. */
   readonly commands: readonly GPUCommandBuffer[];
   /** Where the outputs are when it has run. */
   readonly staging: ReadonlyMap<string, GPUBuffer>;
@@ -89,7 +89,7 @@ export class WebgpuProgram implements Program {
     }
     for (const [name, value] of this.#packed(inputs)) this.#upload(name, value);
     const recorded = this.#take(specialized);
-    recorded.commands.forEach((commands) => this.#submit(commands));
+    this.#submit(recorded.commands);
     const results = this.#download(specialized, recorded);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
     if (!profiler) specialized.next = this.#record(specialized);
@@ -108,10 +108,9 @@ export class WebgpuProgram implements Program {
         return { name, node, buffer: memory.allocate(bytesOf(node), 'a computed weight') };
       }),
     );
-    const encoder = memory.gpu.device.createCommandEncoder();
-    this.#encodeSteps(encoder, specialized, 0, Infinity);
-    for (const { node, buffer } of results) this.#encodeCopy(encoder, specialized, node, buffer);
-    this.#submit(encoder.finish());
+    const encoders = this.#encodeSteps(specialized);
+    for (const { node, buffer } of results) this.#encodeCopy(encoders.at(-1)!, specialized, node, buffer);
+    this.#submit(encoders.map((encoder) => encoder.finish()));
     for (const { name, node, buffer } of results) other.put(name, node.format, buffer);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
   }
@@ -140,16 +139,17 @@ export class WebgpuProgram implements Program {
     const { memory, pipelines, shared, known } = this.#machine;
     const resolved = mergeProducts(resolve(this.#graph, sizes, memory.gpu.features.half));
     const made = plan(prepareOperands(resolved), memory.gpu, known);
-    const compiling = made.steps.map(({ kernel }) => pipelines.get(kernel));
+    for (const [node, location] of made.locations) memory.require(bytesOf(node), nameOf(location));
+    const compiling = Promise.all(made.steps.map(({ kernel }) => pipelines.get(kernel)));
+    compiling.catch(() => undefined); // what else fails meanwhile is told first
     const [constants, weights] = [new Map<Node, GPUBuffer>(), new Map<Node, GPUBuffer>()];
     for (const [node, location] of made.locations) {
       if (location.kind === 'weight') weights.set(node, await this.#weights.get(location.name, node.format));
       if (location.kind === 'constant') constants.set(node, this.#constant(node, location.data));
     }
-    const compiled = await Promise.all(compiling);
-    const specialized = { sizes, plan: made, compiled, constants, weights };
-    await memory.guarded(() => shared.reserve(specialized.plan, made.slots));
-    return specialized;
+    const compiled = await compiling;
+    await shared.reserve(made, made.slots);
+    return { sizes, plan: made, compiled, constants, weights };
   }
 
   async #forget(key: string): Promise<void> {
@@ -199,12 +199,9 @@ export class WebgpuProgram implements Program {
 
   #record(specialized: Specialized): Recorded {
     const { memory, profiler } = this.#machine;
-    const { device } = memory.gpu;
-    const { steps, copies, outputs } = specialized.plan;
-    const lead = device.createCommandEncoder();
-    this.#encodeSteps(lead, specialized, 0, LEAD, profiler);
-    const encoder = device.createCommandEncoder();
-    this.#encodeSteps(encoder, specialized, LEAD, steps.length, profiler);
+    const encoders = this.#encodeSteps(specialized, profiler);
+    const encoder = encoders.at(-1)!;
+    const { copies, outputs } = specialized.plan;
     for (const { name, from } of copies) {
       this.#encodeCopy(encoder, specialized, from, this.#variables!.bufferOf(name));
     }
@@ -214,32 +211,31 @@ export class WebgpuProgram implements Program {
       this.#encodeCopy(encoder, specialized, node, buffer);
       staging.set(name, buffer);
     }
-    return { generations: this.#generations(), commands: [lead.finish(), encoder.finish()], staging };
+    return { generations: this.#generations(), commands: encoders.map((one) => one.finish()), staging };
   }
 
-  /** The kernels from number `first` to before `end`. */
-  #encodeSteps(
-    encoder: GPUCommandEncoder,
-    specialized: Specialized,
-    first: number,
-    end: number,
-    profiler?: Profiler,
-  ): void {
-    const steps = specialized.plan.steps.slice(first, end);
+  /** All kernels, in as many encoders as there shall be submissions. */
+  #encodeSteps(specialized: Specialized, profiler?: Profiler): GPUCommandEncoder[] {
+    const { device } = this.#machine.memory.gpu;
     const groups = this.#bindGroups(specialized);
-    const dispatch = (pass: GPUComputePassEncoder, index: number): void => {
-      pass.setPipeline(specialized.compiled[first + index]!.pipeline);
-      pass.setBindGroup(0, groups[first + index]);
-      pass.dispatchWorkgroups(...steps[index]!.kernel.workgroups);
+    const encodeOne = (pass: GPUComputePassEncoder, dispatch: Dispatch): void => {
+      const { pipeline, offsets } = specialized.compiled[dispatch.step]!;
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, groups[dispatch.step]);
+      encode(pass, dispatch, offsets);
     };
-    if (profiler && steps.length > 0) {
-      const kernels = steps.map(({ kernel }) => kernel);
-      profiler.encode(encoder, kernels, dispatch);
-      return;
-    }
-    const pass = encoder.beginComputePass();
-    steps.forEach((_, index) => dispatch(pass, index));
-    pass.end();
+    return specialized.plan.submissions.map((dispatches) => {
+      const encoder = device.createCommandEncoder();
+      if (profiler) {
+        const kernels = dispatches.map(({ kernel }) => kernel);
+        profiler.encode(encoder, kernels, (pass, index) => encodeOne(pass, dispatches[index]!));
+        return encoder;
+      }
+      const pass = encoder.beginComputePass();
+      dispatches.forEach((dispatch) => encodeOne(pass, dispatch));
+      pass.end();
+      return encoder;
+    });
   }
 
   #encodeCopy(encoder: GPUCommandEncoder, specialized: Specialized, from: Node, to: GPUBuffer): void {
@@ -247,9 +243,9 @@ export class WebgpuProgram implements Program {
     if (size > 0) encoder.copyBufferToBuffer(this.#bufferOf(from, specialized), 0, to, 0, size);
   }
 
-  #submit(commands: GPUCommandBuffer): void {
+  #submit(commands: readonly GPUCommandBuffer[]): void {
     try {
-      this.#machine.memory.gpu.device.queue.submit([commands]);
+      for (const one of commands) this.#machine.memory.gpu.device.queue.submit([one]);
     } catch (error) {
       throw deviceError(error);
     }
@@ -306,6 +302,11 @@ export class WebgpuProgram implements Program {
     );
     return Object.fromEntries(values);
   }
+}
+
+/** For people. */
+function nameOf(location: Location): string {
+  return 'name' in location ? `the ${location.kind} "${location.name}"` : 'intermediate results';
 }
 
 function bytesOf({ shape, format }: Node): number {

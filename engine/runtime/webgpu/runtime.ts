@@ -2,9 +2,11 @@
 import { HdmError } from '../../errors.ts';
 import { expandGraph, type Graph } from '../../graph/graph.ts';
 import type { Program, Runtime, Variables, WeightSources } from '../runtime.ts';
+import { speedsOf } from './calibration.ts';
 import { openDevice, type DeviceOptions } from './device.ts';
+import type { Speeds } from './kernel.ts';
 import { Memory, SharedBuffers } from './memory.ts';
-import { formatTimes, type KernelTime } from './profile.ts';
+import { ceilingsOf, formatTimes, type KernelTime } from './profile.ts';
 import { Profiler } from './profiler.ts';
 import { Pipelines } from './pipelines.ts';
 import { splitPrepared } from './prepare.ts';
@@ -15,9 +17,13 @@ import { WeightBuffers } from './weights.ts';
 export interface WebgpuOptions extends DeviceOptions {
   /** Gets the times of all kernels after each run. */
   readonly profile?: (times: readonly KernelTime[]) => void;
+  /** Taken for those of the device, which is not measured then. */
+  readonly speeds?: Speeds;
 }
 
 export interface WebgpuRuntime extends Runtime {
+  /** What the GPU was measured to do. */
+  readonly speeds: Speeds | undefined;
   memory(): { readonly held: number; readonly peak: number };
   /** Gives the device back. */
   close(): void;
@@ -28,8 +34,8 @@ function profilerFor(memory: Memory, report: WebgpuOptions['profile']): { profil
 }
 
 /** To where progress goes, too. */
-function printTimes(): (times: readonly KernelTime[]) => void {
-  const ceilings = { teraflops: 0, gigabytes: 0 };
+function printTimes(speeds: Speeds | undefined): (times: readonly KernelTime[]) => void {
+  const ceilings = ceilingsOf(speeds);
   return (times) => process.stderr.write(`${formatTimes(times, ceilings).join('\n')}\n`);
 }
 
@@ -44,17 +50,20 @@ export const KEPT: ReadonlySet<string> = new Set([
 /** Opens a GPU. Throws `device` when there is none. */
 export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<WebgpuRuntime> {
   const isDebug = process.env['HDM_DEBUG'] === '2';
-  const gpu = await openDevice({ checks: isDebug, ...options });
+  const opened = await openDevice({ checks: isDebug, ...options });
+  const speeds = options.speeds ?? (await speedsOf(opened));
+  const gpu = { ...opened, features: { ...opened.features, ...(speeds && { speeds }) } };
   const memory = new Memory(gpu);
   const machine: Machine = {
     memory,
     pipelines: new Pipelines(gpu.device),
     shared: new SharedBuffers(memory),
     known: new Map(),
-    ...profilerFor(memory, options.profile ?? (isDebug ? printTimes() : undefined)),
+    ...profilerFor(memory, options.profile ?? (isDebug ? printTimes(speeds) : undefined)),
   };
   return {
     device: 'webgpu',
+    speeds,
     isSoftware: gpu.adapter.isSoftware,
     precision: gpu.features.half ? 'f16' : 'f32',
     async compile(graph: Graph, weights: WeightSources, variables?: Variables): Promise<Program> {

@@ -8,17 +8,29 @@ import type { Values } from '../../../engine/runtime/runtime.ts';
 import { buildCase, dataOf, float, valuesOf, type Case } from './case.ts';
 
 /** `inputs` are those that the loss can depend on. */
-export function buildLoss(example: Case): { graph: Graph; loss: Tensor; inputs: Tensor[]; values: Values } {
+export function buildLoss(example: Case): {
+  graph: Graph;
+  result: Tensor;
+  loss: Tensor;
+  inputs: Tensor[];
+  values: Values;
+} {
   const { graph, inputs, result } = buildCase(example);
   const values = valuesOf(example);
-  if (!isFloat(result.dtype)) return { graph, loss: result, inputs: [], values };
+  if (!isFloat(result.dtype)) return { graph, result, loss: result, inputs: [], values };
   const probe = graph.input('probe', 'f32', result.shape);
   const loss = sum(
     mul(result, probe),
     result.shape.map((_, axis) => axis),
   );
   const floats = inputs.filter(({ dtype }) => isFloat(dtype));
-  return { graph, loss, inputs: floats, values: { ...values, probe: dataOf(float(result.shape), 9) } };
+  return {
+    graph,
+    result,
+    loss,
+    inputs: floats,
+    values: { ...values, probe: dataOf(float(result.shape), 9) },
+  };
 }
 
 /** Its outputs are the gradients: `to x` is that of the input x. */

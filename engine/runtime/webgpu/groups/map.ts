@@ -3,6 +3,7 @@ import { count } from '../../../graph/shape.ts';
 import { Emitter, lanes } from '../emit.ts';
 import type { Group } from '../fuse.ts';
 import { plus, times, variable, type Index } from '../indexing.ts';
+import { MAIN } from '../kernels/wgsl.ts';
 import { FORMAT_BYTES, type Node } from '../node.ts';
 import type { Width } from '../elementwise.ts';
 import { groupNumber, spread, type WriteContext, type Written } from './written.ts';
@@ -21,7 +22,7 @@ export function writeMap(group: Group, context: WriteContext): Written {
   const workgroups = spread(Math.ceil(number / threads), features);
   const source = `${preamble(emitter)}
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let v_at = ${groupNumber(workgroups)} * ${threads}u + thread;
   if (v_at >= ${number}u) { return; }
 ${emitter.body()}

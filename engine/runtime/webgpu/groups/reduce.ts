@@ -8,6 +8,7 @@ import type { Width } from '../elementwise.ts';
 import type { Group } from '../fuse.ts';
 import { unflatten, variable, type Index } from '../indexing.ts';
 import type { Node, WorkOf } from '../node.ts';
+import { MAIN } from '../kernels/wgsl.ts';
 import { isByThread, SHARERS, WORKGROUP } from '../reduction.ts';
 import { nameOf, positionAt, preamble, written } from './map.ts';
 import { ACROSS, reduceFunction, START, STEP } from './row.ts';
@@ -57,7 +58,7 @@ function writeColumns(group: Group, node: Node, context: WriteContext): Written 
   const source = `${preamble(emitter)}
 ${down > 1 ? reduceRows(STEP[rule], width === 4 ? 'vec4<f32>' : 'f32', across, down) : ''}
 @compute @workgroup_size(${across * down})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let v_group = ${groupNumber(workgroups)};
   let v_piece = v_group / ${perPiece}u;
   let v_row = thread / ${across}u;
@@ -128,7 +129,7 @@ function writeShared(group: Group, node: Node, context: WriteContext): Written {
 var<workgroup> numbers: array<f32, ${threads}>;
 ${reduceFunction(rule, threads)}
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let v_place = ${groupNumber(workgroups)};
   let v_result = v_place % ${results}u;
   let v_piece = v_place / ${results}u;

@@ -8,6 +8,7 @@ import { numberText, type Width } from '../elementwise.ts';
 import type { Group } from '../fuse.ts';
 import { plus, times, unflatten, variable, type Index } from '../indexing.ts';
 import { isReduction, type Node, type Reduction, type WorkOf } from '../node.ts';
+import { MAIN } from '../kernels/wgsl.ts';
 import { nameOf, positionAt, preamble, written } from './map.ts';
 import { groupNumber, spread, type WriteContext, type Written } from './written.ts';
 
@@ -72,7 +73,7 @@ export function writeRows(group: Group, context: WriteContext): Written {
 ${[...rules].map((rule) => reduceFunction(rule, lanes)).join('')}
 var<workgroup> numbers: array<f32, ${lanes * perGroup}>;
 @compute @workgroup_size(${lanes * perGroup})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let v_step = thread % ${lanes}u;
   let v_next = ${groupNumber(workgroups)} * ${perGroup}u + thread / ${lanes}u;
   let v_active = v_next < ${rows}u;

@@ -1,6 +1,6 @@
 /** @file What attention kernels compute, and the pieces that all of them are made of. */
 import type { Binding, Features, Kernel } from '../kernel.ts';
-import { buffer, pieceOf, spread, sumOf, times, type Scalar } from './wgsl.ts';
+import { buffer, MAIN, pieceOf, spread, sumOf, times, type Scalar } from './wgsl.ts';
 
 /** Tokens of one head of a tensor [batch, tokens, heads, width], in elements. The last axis is contiguous. */
 export interface Rows {
@@ -163,7 +163,7 @@ ${parts.enable}
 ${parts.declarations}
 
 @compute @workgroup_size(${parts.threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let piece = ${pieceOf('group', workgroups)};
   if (piece >= ${tiles * heads}u) { return; }
   let batch = group.z;

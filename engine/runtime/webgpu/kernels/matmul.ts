@@ -1,6 +1,6 @@
 /** @file Matrix products as kernels: what is multiplied, and which ways there are to do it. */
 import type { Epilogue, Features, Kernel } from '../kernel.ts';
-import { choicesFor, planProduct, type Choice, type Plan } from './plan.ts';
+import { choicesFor, planProduct, speedKey, type Choice, type Plan } from './plan.ts';
 import { plainEpilogue, type Product } from './product.ts';
 import { operandSource, type Operand } from './source.ts';
 import type { Scalar } from './wgsl.ts';
@@ -21,9 +21,16 @@ export interface MatmulProblem {
   readonly choice?: Choice;
 }
 
-/** Ways to compute a product, the most promising first; each is right. A tuner measures some of them. */
+/** Ways to compute a product, the most promising first; each is right. */
 export function matmulChoices(p: MatmulProblem, features: Features): readonly Choice[] {
   return choicesFor(productOf(p), features);
+}
+
+/** The ways that do not split k, by the keys of their speeds. */
+export function matmulWays(p: MatmulProblem, features: Features): ReadonlyMap<string, Choice> {
+  const product = productOf(p);
+  const whole = choicesFor(product, features).filter(({ splits }) => splits === 1);
+  return new Map(whole.map((choice) => [speedKey(choice, product), choice]));
 }
 
 /** Kernels for a product, with bindings a, b and those of the epilogue (see `Plan` where k is split). */

@@ -5,7 +5,7 @@
 import type { Epilogue, Features, Kernel, MatrixConfig } from '../kernel.ts';
 import { describe, flopsOf, storeColumns, usesHalf, type Product } from './product.ts';
 import type { Source } from './source.ts';
-import { divide, enable, lines, pieceOf, spread } from './wgsl.ts';
+import { divide, enable, lines, MAIN, pieceOf, spread } from './wgsl.ts';
 
 export interface MatrixChoice {
   /** The tile of a workgroup, and how much of k it multiplies between two barriers. */
@@ -24,7 +24,7 @@ const PADDING = 1;
 
 /**
  * Large parts of a tile need few loads for each product, and 64 x 64 is the most that fits in registers. `cost` is
- * what a number of the result takes, measured on an H100 with enough of them.
+ * what a number of the result takes on a device that was not measured: as on an H100 with enough of them.
  */
 const SHAPES: readonly (Omit<MatrixChoice, 'config'> & { readonly cost: number })[] = [
   { m: 128, n: 128, k: 32, subgroup: { m: 64, n: 64 }, cost: 1 },
@@ -37,7 +37,7 @@ const SHAPES: readonly (Omit<MatrixChoice, 'config'> & { readonly cost: number }
 ];
 
 /** Workgroups below which a large GPU has nothing to do for some of its processors. */
-const FEW = 132;
+export const FEW = 132;
 
 export function matrixChoices(product: Product, features: Features): readonly MatrixChoice[] {
   // Which threads are a subgroup is known only where all are of one size.
@@ -148,7 +148,7 @@ alias Sum = subgroup_matrix_result<f32, ${config.n}, ${config.m}>;
 var<workgroup> memory: array<vec4<u32>, ${bytes / 16}>;
 
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let piece = ${pieceOf('group', workgroups)};
   if (piece >= ${across * down}u) { return; }
 ${placeOfTile(across, down, choice)}

@@ -1,9 +1,9 @@
 /** @file From a product and a choice to the kernels that compute it. */
 import type { Epilogue, Features, Kernel } from '../kernel.ts';
-import { matrixChoices, matrixProduct, type MatrixChoice } from './matrices.ts';
+import { FEW, matrixChoices, matrixProduct, type MatrixChoice } from './matrices.ts';
 import { describe, storeColumns, type Product } from './product.ts';
 import { tiledBytes, tiledProduct, tiledThreads, type Tile } from './tiled.ts';
-import { buffer, divide, enable, pieceOf, spread } from './wgsl.ts';
+import { buffer, divide, enable, MAIN, pieceOf, spread } from './wgsl.ts';
 
 /** A way to compute a product. Any is right, speed differs. */
 export type Choice = { readonly splits: number } & (
@@ -47,12 +47,39 @@ export function choicesFor(product: Product, features: Features): readonly Choic
   };
   const tiles = TILES.filter((tile) => fits(tile, features));
   const ordered = [...tiles].sort((a, b) => cost(product, a) - cost(product, b));
-  return [
-    ...matrixChoices(product, features).flatMap((choice) =>
-      splitsFor(choice).map((splits) => ({ way: 'matrices' as const, ...choice, splits })),
-    ),
-    ...ordered.flatMap((tile) => splitsFor(tile).map((splits) => ({ way: 'tiled' as const, tile, splits }))),
+  const whole: Choice[] = [
+    ...matrixChoices(product, features).map((one) => ({ way: 'matrices' as const, ...one, splits: 1 })),
+    ...ordered.map((tile) => ({ way: 'tiled' as const, tile, splits: 1 })),
   ];
+  return byMeasurement(whole, product, features).flatMap((choice) =>
+    splitsFor(tileOf(choice)).map((splits) => ({ ...choice, splits })),
+  );
+}
+
+/** Choices in the order of their measured times; as they were where one was not measured. */
+function byMeasurement(
+  choices: readonly Choice[],
+  product: Product,
+  { speeds }: Features,
+): readonly Choice[] {
+  const timeOf = (choice: Choice): number => {
+    const { m, n } = tileOf(choice);
+    const workgroups = product.batch * divide(product.m, m) * divide(product.n, n);
+    return (Math.max(workgroups, FEW) * m * n) / (speeds?.products[speedKey(choice, product)] ?? NaN);
+  };
+  const times = new Map(choices.map((choice) => [choice, timeOf(choice)]));
+  if ([...times.values()].some(Number.isNaN)) return choices;
+  return [...choices].sort((a, b) => times.get(a)! - times.get(b)!);
+}
+
+function tileOf(choice: Choice): { readonly m: number; readonly n: number } {
+  return choice.way === 'tiled' ? choice.tile : choice;
+}
+
+/** By what the speed of a choice is found in `Speeds`. */
+export function speedKey(choice: Choice, { left }: Product): string {
+  const { m, n } = tileOf(choice);
+  return `${choice.way} ${m}x${n} ${left.dtype}`;
 }
 
 /** The name of a choice, for a table of what was fastest. */
@@ -78,8 +105,11 @@ export function planProduct(product: Product, choice: Choice, features: Features
 }
 
 function kernelOf(product: Product, choice: Choice, features: Features, epilogue: Epilogue): Kernel {
-  if (choice.way === 'matrices') return matrixProduct(product, choice, epilogue, choice.splits, features);
-  return tiledProduct(product, choice.tile, epilogue, choice.splits, features.workgroupCount);
+  const kernel =
+    choice.way === 'matrices'
+      ? matrixProduct(product, choice, epilogue, choice.splits, features)
+      : tiledProduct(product, choice.tile, epilogue, choice.splits, features.workgroupCount);
+  return { ...kernel, speedKey: speedKey(choice, product) };
 }
 
 function fits(tile: Tile, features: Features): boolean {
@@ -122,7 +152,7 @@ ${epilogue.declarations(1)}
 ${isWide ? '' : PART_AT}
 
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let piece = (${pieceOf('group', workgroups)}) * ${threads}u + thread;
   if (piece >= ${total}u) { return; }
   let place = piece / ${columns}u;

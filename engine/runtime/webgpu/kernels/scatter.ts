@@ -2,6 +2,7 @@
 import { FORMAT_BYTES, type Format } from '../node.ts';
 import { groupNumber, spread } from '../groups/written.ts';
 import type { Features, Kernel } from '../kernel.ts';
+import { MAIN } from './wgsl.ts';
 
 const THREADS = 256;
 
@@ -45,7 +46,7 @@ export function scatterAddKernels(
 var<workgroup> has_earlier: atomic<u32>;
 var<workgroup> has_later: atomic<u32>;
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let own = min(${groupNumber(workgroups)}, ${count - 1}u);
   let row = index[own];
   for (var other = thread; other < ${count}u; other += ${threads}u) {
@@ -71,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     source,
     bindings: ['read', 'read', 'both'],
     workgroups,
-    flops: count * width,
+    flops: count * (width + count), // comparisons count as well: with many updates they take longest
     bytes: 3 * count * width * FORMAT_BYTES[format] + count * 4,
   };
   return [copy, add];
@@ -95,7 +96,7 @@ function perThread(
   const source = `${enable(buffers.map(([, type]) => type).join())}
 ${declared.join('\n')}
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let at = ${groupNumber(workgroups)} * ${threads}u + thread;
   if (at >= ${total}u) { return; }
 ${body}

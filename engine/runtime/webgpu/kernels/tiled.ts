@@ -5,7 +5,7 @@
 import type { Epilogue, Kernel } from '../kernel.ts';
 import { describe, flopsOf, storeColumns, usesHalf, type Product } from './product.ts';
 import type { Source } from './source.ts';
-import { divide, enable, lines, pieceOf, spread } from './wgsl.ts';
+import { divide, enable, lines, MAIN, pieceOf, spread } from './wgsl.ts';
 
 export interface Tile {
   readonly m: number;
@@ -54,7 +54,7 @@ var<workgroup> left_tile: array<vec4<f32>, ${(tile.k * tile.m) / 4}>;
 var<workgroup> right_tile: array<vec4<f32>, ${(tile.k * tile.n) / 4}>;
 
 @compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+${MAIN}
   let piece = ${pieceOf('group', workgroups)};
   if (piece >= ${across * down}u) { return; }
   let first_row = piece / ${across}u * ${tile.m}u;

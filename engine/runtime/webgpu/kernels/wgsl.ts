@@ -20,6 +20,10 @@ export function enable(uses: { readonly half?: boolean; readonly matrices?: bool
     .join('\n');
 }
 
+/** How every kernel begins: `group` is its workgroup, `thread` its number within. Slices change what `group` is. */
+export const MAIN =
+  'fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {';
+
 export function buffer(
   binding: number,
   name: string,
