@@ -56,7 +56,10 @@ export function choicesFor(product: Product, features: Features): readonly Choic
   );
 }
 
-/** Choices in the order of their measured times; as they were where one was not measured. */
+/** Speeds that differ by less are alike: how well tiles fill a GPU's processors decides then, which was not measured. */
+const ALIKE = 1.1;
+
+/** Choices in the order of their measured times; as they were where these are alike, or one was not measured. */
 function byMeasurement(
   choices: readonly Choice[],
   product: Product,
@@ -69,7 +72,9 @@ function byMeasurement(
   };
   const times = new Map(choices.map((choice) => [choice, timeOf(choice)]));
   if ([...times.values()].some(Number.isNaN)) return choices;
-  return [...choices].sort((a, b) => times.get(a)! - times.get(b)!);
+  const best = Math.min(...times.values());
+  const rank = (choice: Choice): number => Math.max(times.get(choice)!, ALIKE * best);
+  return [...choices].sort((a, b) => rank(a) - rank(b));
 }
 
 function tileOf(choice: Choice): { readonly m: number; readonly n: number } {
