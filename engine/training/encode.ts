@@ -57,13 +57,15 @@ export async function openLatentEncoder(
     const latent = rest.reduce((product, side) => product * side, 1);
     const result = { mean: new Float32Array(count * latent), logvar: new Float32Array(count * latent) };
     const together = piecesOf(config, width * height);
-    for (let first = 0; first < count; first += together) {
+    const encode = async (first: number): Promise<void> => {
       const number = Math.min(together, count - first);
       const part = pixels.subarray(first * 3 * width * height, (first + number) * 3 * width * height);
       const { mean, logvar } = await program.run({ image: f32([number, 3, height, width], part) });
       result.mean.set(toFloat32(mean!), first * latent);
       result.logvar.set(toFloat32(logvar!), first * latent);
-    }
+    };
+    // All are begun together: a GPU gets the next pictures while it is at these.
+    await Promise.all(Array.from({ length: Math.ceil(count / together) }, (_, at) => encode(at * together)));
     return result;
   };
   return {

@@ -672,6 +672,7 @@ export const en = {
       slower: 'Steps take longer than they did.',
       overflow: 'Updates were skipped, as gradients were no numbers.',
       starving: 'The device waits for pictures.',
+      latents: 'Channels of the latent say nothing.',
       flat: 'The validation loss has not moved.',
       pictures: 'Some pictures could not be used.',
       disk: 'Little space is left on the disk.',

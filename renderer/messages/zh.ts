@@ -670,6 +670,7 @@ export const zh = {
       slower: '每一步比之前更慢。',
       overflow: '梯度不是有效数字，跳过了一些更新。',
       starving: '设备在等待图片。',
+      latents: '潜变量的通道不含信息。',
       flat: '验证损失没有变化。',
       pictures: '有些图片无法使用。',
       disk: '磁盘剩余空间不多。',

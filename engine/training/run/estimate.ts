@@ -97,9 +97,9 @@ async function keepVae(
   { stage, model, learner, loader }: Session,
 ): Promise<void> {
   const draft = join(folder, 'draft');
-  await writeCheckpoint(draft, { recipe, stage, model, learner, step: 0 }, (unfinished) =>
-    storeLatentStatistics(runtime, precision, unfinished, loader),
-  );
+  await writeCheckpoint(draft, { recipe, stage, model, learner, step: 0 }, async (unfinished) => {
+    await storeLatentStatistics(runtime, precision, unfinished, loader);
+  });
   linkFolder(join(draft, 'vae'), join(folder, RUN_FILES.parts, 'vae'));
 }
 

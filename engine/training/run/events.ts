@@ -30,6 +30,7 @@ export const WARNINGS = [
   'pictures', // pictures of the dataset could not be used
   'disk', // little space is left
   'captions', // captions are longer than the context
+  'latents', // channels of an autoencoder say nothing
   'state', // a saved state was damaged, the one before it is used
 ] as const;
 

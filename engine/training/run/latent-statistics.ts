@@ -10,16 +10,20 @@ import { openLatentEncoder } from '../encode.ts';
 /** Pictures that are measured. */
 const PICTURES = 64;
 
-/** Measures the autoencoder of a checkpoint on training pictures and writes what was found into its config. */
+/**
+ * Measures the autoencoder of a checkpoint on training pictures and writes what was found into its config. Returns the
+ * share of each channel's variance that is the noise of the posterior: near 1 where the channel says nothing.
+ */
 export async function storeLatentStatistics(
   runtime: Runtime,
   precision: FloatDType,
   checkpoint: string,
   loader: Loader,
-): Promise<void> {
+): Promise<number[]> {
   const part = openOtherParts(checkpoint).vae!;
   const channels = part.config.latent_channels;
-  const sums = { mean: new Float64Array(channels), square: new Float64Array(channels) };
+  const zeros = (): Float64Array => new Float64Array(channels);
+  const sums = { mean: zeros(), square: zeros(), noise: zeros() };
   const encoder = await openLatentEncoder(runtime, part, precision);
   let count = 0;
   for (let step = 0; step < Math.ceil(PICTURES / loader.batchSize); step++) {
@@ -30,6 +34,7 @@ export async function storeLatentStatistics(
       const channel = Math.floor(i / (height * width)) % channels;
       sums.mean[channel]! += value;
       sums.square[channel]! += value * value + Math.exp(logvar[i]!);
+      sums.noise[channel]! += Math.exp(logvar[i]!);
     });
     count += mean.length / channels;
   }
@@ -41,4 +46,5 @@ export async function storeLatentStatistics(
   const file = join(checkpoint, 'vae', 'config.json');
   const config: unknown = JSON.parse(readFileSync(file, 'utf8'));
   writeFileSync(file, JSON.stringify({ ...(config as object), latents_mean, latents_std }, null, 2));
+  return Array.from(sums.noise, (sum, channel) => sum / count / latents_std[channel]! ** 2);
 }

@@ -84,9 +84,14 @@ function contentOf({ recipe, position }: Run, { stage, model, learner }: Session
   return { recipe, stage, model, learner, step: position.step };
 }
 
-function finishing({ runtime, precision }: Run, { stage, loader }: Session): Finish {
+function finishing(run: Run, { stage, loader, watch }: Session): Finish {
   if (stage.trains === 'denoiser') return () => Promise.resolve();
-  return (folder) => storeLatentStatistics(runtime, precision, folder, loader);
+  return async (folder) => {
+    const noise = await storeLatentStatistics(run.runtime, run.precision, folder, loader);
+    for (const fact of watch.latents(noise)) {
+      run.log.record({ kind: 'warning', step: run.position.step, ...fact });
+    }
+  };
 }
 
 /** A checkpoint that nobody keeps. */

@@ -14,6 +14,8 @@ const WARM_UP = 5;
 const SLOWER = 1.5;
 const STARVING = 0.2;
 /** Validations without a lower loss after which it counts as flat, and what counts as lower. */
+/** Share of a latent channel's variance that may be noise: beyond it a picture cannot be told from it (posterior collapse). */
+const NOISE = 0.5;
 const PATIENCE = 8;
 const LOWER = 0.999;
 
@@ -72,6 +74,13 @@ export class Watch {
   captions(cut: number, length: number): Fact[] {
     const detail = `captions are longer than ${length} tokens; their end is not seen`;
     return cut > 0 ? this.#once('captions', true, detail) : [];
+  }
+
+  /** `noise`: of each latent channel, the share of its variance that is the noise of the posterior. */
+  latents(noise: readonly number[]): Fact[] {
+    const idle = noise.flatMap((share, channel) => (share > NOISE ? [channel + 1] : []));
+    const detail = `noise alone: ${idle.join(', ')} of ${noise.length} channels; a smaller "divergence" keeps them`;
+    return this.#once('latents', idle.length > 0, detail);
   }
 
   /** `needed`: bytes of the next save. */
