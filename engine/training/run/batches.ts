@@ -66,11 +66,20 @@ export interface CacheOptions {
   readonly stageNumber: number;
   /** Latents at most, as for an estimate. */
   readonly most?: number | undefined;
-  /** Called before pictures are encoded. */
-  readonly onEncoding: () => void;
+  readonly encoding: EncodingHooks;
 }
 
-/** Encodes the crops of a stage unless that is done already, and reads batches out of them. Throws `disk`. */
+export interface EncodingHooks {
+  /** Called before pictures are encoded. */
+  readonly onBegin?: () => void;
+  /** Asked before each batch, as many pictures take minutes. */
+  readonly mayGoOn?: () => Promise<boolean>;
+}
+
+/**
+ * Encodes the crops of a stage unless that is done already, and reads batches out of them. Throws `disk`; `cancelled`
+ * when it may not go on.
+ */
 export async function cachedBatches(
   source: BatchSource,
   dataset: Dataset,
@@ -110,7 +119,7 @@ async function openCache(
   source: BatchSource,
   dataset: Dataset,
   ahead: Ahead,
-  { folder, stageNumber, most = Infinity, onEncoding }: CacheOptions,
+  { folder, stageNumber, most = Infinity, encoding }: CacheOptions,
 ): Promise<LatentCache> {
   const { stage, loader, recipe } = source;
   const rows = Math.min(dataset.length * stage.cachedCrops, most);
@@ -123,8 +132,8 @@ async function openCache(
   if (existsSync(cache.path) && cachedRows(cache) === rows) return cache;
   rmSync(inside, { recursive: true, force: true }); // those of another stage are of no use any more
   mkdirSync(inside, { recursive: true });
-  onEncoding();
-  await fill(cache, rows, source, ahead);
+  encoding.onBegin?.();
+  await fill(cache, rows, source, ahead, encoding);
   return cache;
 }
 
@@ -134,10 +143,13 @@ async function fill(
   rows: number,
   { loader, stage, recipe, firstBatch }: BatchSource,
   ahead: Ahead,
+  { mayGoOn = () => Promise.resolve(true) }: EncodingHooks,
 ): Promise<void> {
   const writer = new LatentCacheWriter(cache);
   try {
     for (let done = 0, number = 0; done < rows; done += stage.batch, number++) {
+      if (!(await mayGoOn()))
+        throw new HdmError('cancelled', 'training', 'stopped while pictures were encoded');
       const batch = await loader.batch(number);
       const latents = await ahead.latents(batch, drawsOf(recipe.seed, firstBatch + number));
       const data = latents.data as Float32Array<ArrayBuffer>;

@@ -18,6 +18,11 @@ export class RunRequests {
     return this.#waiting.length > 0;
   }
 
+  /** Whether one of them ends the run. */
+  get isEnding(): boolean {
+    return this.#waiting.includes('stop') || this.#waiting.includes('leave');
+  }
+
   /** The next request, if there is one. */
   take(): RunRequest | undefined {
     return this.#waiting.shift();

@@ -57,7 +57,11 @@ function tellFailure({ log, position }: Run, { message }: HdmError): void {
 
 async function trainStages(run: Run, requests: RunRequests): Promise<RunEnd['reason']> {
   for (;;) {
-    const session = await beginStage(run);
+    const session = await beginStage(run, requests).catch((error: unknown) => {
+      if (requests.isEnding && error instanceof HdmError && error.code === 'cancelled') return undefined;
+      throw error;
+    });
+    if (!session) return 'stopped'; // the last state is that of the stage before
     try {
       const reason = await trainStage(run, session, requests);
       if (reason === 'stopped') return reason;
@@ -69,13 +73,19 @@ async function trainStages(run: Run, requests: RunRequests): Promise<RunEnd['rea
 }
 
 /** Opens the stage that the position says, or the next when that one is done. */
-async function beginStage(run: Run): Promise<Session> {
+async function beginStage(run: Run, requests: RunRequests): Promise<Session> {
   const { stages } = run.recipe;
   const before = run.position;
   const isOver = before.stageStep === stepsOf(stages[before.stage]!) && before.stage + 1 < stages.length;
   if (isOver) run.position = { ...before, stage: before.stage + 1, stageStep: 0 };
   phase(run, 'opening');
-  const session = await openSession(run, () => phase(run, 'encoding'));
+  const session = await openSession(run, {
+    onBegin: () => phase(run, 'encoding'),
+    async mayGoOn() {
+      await requests.gate.pass();
+      return !requests.isEnding;
+    },
+  });
   try {
     await prepare(run, session, isOver ? stages[before.stage]!.trains === session.stage.trains : false);
     return session;

@@ -12,7 +12,7 @@ import { openAutoencoderLearner, type Learner } from '../learner.ts';
 import { writeMosaicVae } from '../mosaic-vae.ts';
 import { openStartingModel, type StartingModel } from '../parts.ts';
 import { stepsOf, type Recipe, type Stage } from '../recipe.ts';
-import { cachedBatches, freshBatches, type Batches } from './batches.ts';
+import { cachedBatches, freshBatches, type Batches, type EncodingHooks } from './batches.ts';
 import { RUN_FILES } from './folder.ts';
 import { heldOutBatches, type SplitDataset } from './held-out.ts';
 import type { Position } from './state.ts';
@@ -48,8 +48,8 @@ export interface SessionOptions {
 /** Of the seeds of a stage, so that it sees the pictures in another order than the one before. */
 const STAGE_SEED = 1_000_003;
 
-/** `onEncoding` is called before pictures are encoded for the whole stage. */
-export async function openSession(options: SessionOptions, onEncoding = () => {}): Promise<Session> {
+/** Errors as `cachedBatches` where latents are cached, and whatever opening the parts throws. */
+export async function openSession(options: SessionOptions, encoding: EncodingHooks = {}): Promise<Session> {
   const { recipe, data, position, folder } = options;
   const stage = recipe.stages[position.stage]!;
   const model = openModel(options);
@@ -76,7 +76,7 @@ export async function openSession(options: SessionOptions, onEncoding = () => {}
             folder,
             stageNumber: position.stage,
             most: options.mostCached,
-            onEncoding,
+            encoding,
           });
     return {
       stage,

@@ -103,9 +103,10 @@ export interface FoundState {
 }
 
 /**
- * The newest state that is whole, and what is wrong with newer ones. Throws `bad-file` when none is whole.
+ * The newest state that is whole, and what is wrong with newer ones; undefined for a run that ended before it had one.
+ * Throws `bad-file` when none is whole.
  */
-export function findState(folder: string): { found: FoundState; damaged: readonly string[] } {
+export function findState(folder: string): { found: FoundState; damaged: readonly string[] } | undefined {
   const home = join(folder, RUN_FILES.state);
   const damaged: string[] = [];
   for (const step of stepsIn(home).reverse()) {
@@ -118,6 +119,8 @@ export function findState(folder: string): { found: FoundState; damaged: readonl
       damaged.push(toHdmError(error, place).message);
     }
   }
+  const hasBegun = damaged.length > 0 || stepsIn(join(folder, RUN_FILES.checkpoints)).length > 0;
+  if (!hasBegun) return undefined;
   const problem = damaged[0] ?? 'there is none';
   const advice = 'Start a new run from one of its checkpoints, with the method "continue"';
   throw new HdmError('bad-file', `${home}: no saved state can be used`, problem.replace(/\.$/, ''), advice);

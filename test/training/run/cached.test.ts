@@ -1,5 +1,5 @@
 /** @file Latents that are encoded once before a stage. */
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readLog } from '../../../engine/training/run/log.ts';
@@ -61,6 +61,21 @@ it('a run reads them, keeps them when it goes on, and learns the same bit for bi
   rmSync(cache);
   await train({ folder: broken, isResumed: true });
   expect(readFileSync(cache).equals(bytes)).toBe(true);
+});
+
+it('can be stopped while pictures are encoded, and goes on', async () => {
+  const folder = testFolder();
+  const recipe = tinyRecipe(tinyModel(folder), 'finetune', {
+    stages: [{ ...STAGE, steps: 2, cachedCrops: 1 }],
+  });
+  const run = join(folder, 'run');
+  const stopped = await train({ folder: run, recipe, data: DATA }, (event, requests) => {
+    if (event.kind === 'phase' && event.phase === 'encoding') requests.ask('stop');
+  });
+  expect(stopped.end).toEqual({ reason: 'stopped', step: 0 });
+  expect(readdirSync(join(run, 'latents'))).toEqual([]);
+  const { end } = await train({ folder: run, isResumed: true });
+  expect(end).toEqual({ reason: 'done', step: 2 });
 });
 
 it('learns from them as from pictures', async () => {
