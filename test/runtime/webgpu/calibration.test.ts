@@ -71,6 +71,14 @@ describe('ways to compute a product', () => {
     expect(keysOf(measured((_, index) => (index === 0 ? 0 : 100))).at(-1)).toBe(keysOf(MATRICES)[0]);
   });
 
+  it('keep their order where they are about as fast', () => {
+    const [usual, other] = keysOf(MATRICES) as [string, string];
+    const first = (gain: number): string =>
+      keysOf(measured((key) => (key === other ? 100 * gain : key === usual ? 100 : 1)))[0]!;
+    expect(first(1.05)).toBe(usual);
+    expect(first(1.3)).toBe(other);
+  });
+
   it('come in the usual order where one was not measured', () => {
     expect(matmulChoices(HALF, { ...MATRICES, speeds: SPEEDS })).toEqual(matmulChoices(HALF, MATRICES));
   });
