@@ -9,8 +9,8 @@ import { openSafetensors, readTensors } from '../engine/weights/safetensors.ts';
 const GOLDEN = fileURLToPath(new URL('../../shared/golden/', import.meta.url));
 const GENERATION = fileURLToPath(new URL('../../shared/bootstrap/reference.safetensors', import.meta.url));
 
-/** Every kind of network once: a software GPU needs seconds for each. */
-const ON_GPU = ['xut-report-tread', 'sample-euler', 'qwen3', 'gemma3', 'autoencoder-kl', 'train-released'];
+/** Every kind of network once, XUT as it is trained: a software GPU needs up to a minute for each. */
+const ON_GPU = ['qwen3', 'gemma3', 'autoencoder-kl', 'train-released'];
 
 const files = existsSync(GOLDEN) ? readdirSync(GOLDEN).filter((name) => name.endsWith('.safetensors')) : [];
 
@@ -38,7 +38,5 @@ const hasGpu = existsSync(process.env['VK_DRIVER_FILES'] ?? '') && files.length 
 describe.skipIf(!hasGpu)('golden files on WebGPU (need ../shared and a Vulkan driver)', () => {
   it.each(ON_GPU)('%s', (name) => check(`${GOLDEN}${name}.safetensors`, 'webgpu'), 120_000);
 
-  it.each(ON_GPU.slice(0, 1))('%s on ONNX Runtime', (name) =>
-    check(`${GOLDEN}${name}.safetensors`, 'ort-webgpu'),
-  );
+  it('an XUT on ONNX Runtime', () => check(`${GOLDEN}xut-report-tread.safetensors`, 'ort-webgpu'));
 });

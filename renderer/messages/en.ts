@@ -651,6 +651,7 @@ export const en = {
       opening: 'Opening the model',
       looking: 'Looking at the pictures',
       measuring: 'Measuring',
+      encoding: 'Encoding pictures',
       rehearsing: 'Rehearsing a resume',
       training: 'Training',
       validating: 'Validating',

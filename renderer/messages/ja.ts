@@ -653,6 +653,7 @@ export const ja = {
       opening: 'モデルを開いています',
       looking: '画像を調べています',
       measuring: '測定中',
+      encoding: '画像をエンコード中',
       rehearsing: '再開の予行中',
       training: '学習中',
       validating: '検証中',

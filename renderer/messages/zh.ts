@@ -649,6 +649,7 @@ export const zh = {
       opening: '正在打开模型',
       looking: '正在查看图片',
       measuring: '正在测量',
+      encoding: '正在编码图片',
       rehearsing: '正在演练恢复',
       training: '训练中',
       validating: '正在验证',

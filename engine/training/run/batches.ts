@@ -88,6 +88,7 @@ export async function cachedBatches(
   const { recipe, stage, seed, firstBatch, rank, worldSize, learner } = source;
   const ahead = learner.ahead!;
   const cache = await openCache(source, dataset, ahead, options);
+  await source.loader.close(); // no picture is needed any more, and its threads hold memory
   const loader = openCachedLoader(dataset, cache, {
     seed,
     batch: stage.batch,
