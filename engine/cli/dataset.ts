@@ -9,6 +9,7 @@ import { contactSheet } from '../training/data/contact-sheet.ts';
 import { datasetSource, openDataset, type Dataset, type DatasetSource } from '../training/data/dataset.ts';
 import { openLoader, type Batch } from '../training/data/loader.ts';
 import { datasetReport, type DatasetReport } from '../training/data/report.ts';
+import { untilInterrupted } from './interrupt.ts';
 import { jsonOption, toPath, toWhole } from './options.ts';
 import { EXIT, openOutput, type Output } from './output.ts';
 import { placesFor } from './places.ts';
@@ -79,17 +80,6 @@ export function datasetCommand(): Command {
       ),
   );
   return dataset;
-}
-
-async function untilInterrupted(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const stop = new AbortController();
-  const onInterrupt = (): void => stop.abort();
-  process.once('SIGINT', onInterrupt);
-  try {
-    await work(stop.signal);
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
 }
 
 async function report(word: string, options: ReportOptions, signal: AbortSignal): Promise<void> {

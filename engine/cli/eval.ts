@@ -23,6 +23,7 @@ import { openRuntime } from '../runtime/devices.ts';
 import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
 import { contactSheet, type Captioned } from '../training/data/contact-sheet.ts';
 import { KIND_NAMES, type Kind } from '../training/data/toy-scenes/scene.ts';
+import { untilInterrupted } from './interrupt.ts';
 import { deviceOption, jsonOption, toNumber, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
 
@@ -64,18 +65,9 @@ export function evalCommand(): Command {
     .addOption(deviceOption())
     .option('--out <folder>', `for ${FILES.scores} and ${FILES.sheet}: what went wrong, on a sheet`, toPath)
     .addOption(jsonOption())
-    .action(run);
-}
-
-async function run(path: string, options: EvalOptions): Promise<void> {
-  const stop = new AbortController();
-  const onInterrupt = (): void => stop.abort();
-  process.once('SIGINT', onInterrupt);
-  try {
-    await score(path, options, stop.signal);
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
+    .action((path: string, options: EvalOptions) =>
+      untilInterrupted((signal) => score(path, options, signal)),
+    );
 }
 
 async function score(path: string, options: EvalOptions, signal: AbortSignal): Promise<void> {

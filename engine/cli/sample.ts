@@ -20,6 +20,7 @@ import { readStartingPicture } from '../pipeline/starting-picture.ts';
 import { openRuntime } from '../runtime/devices.ts';
 import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
 import { SCHEDULES, type ScheduleName } from '../sampling/schedules.ts';
+import { untilInterrupted } from './interrupt.ts';
 import {
   deviceOption,
   jsonOption,
@@ -111,18 +112,7 @@ export function sampleCommand(): Command {
     )
     .requiredOption('--out <path>', 'a .png, .webp or .jpg file, or a folder', toPath)
     .addOption(jsonOption())
-    .action(sample);
-}
-
-async function sample(options: SampleOptions): Promise<void> {
-  const stop = new AbortController();
-  const onInterrupt = (): void => stop.abort();
-  process.once('SIGINT', onInterrupt);
-  try {
-    await draw(options, stop.signal);
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
+    .action((options: SampleOptions) => untilInterrupted((signal) => draw(options, signal)));
 }
 
 async function draw(options: SampleOptions, signal: AbortSignal): Promise<void> {

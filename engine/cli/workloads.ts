@@ -83,13 +83,15 @@ export async function benchKernels(
 export async function benchSample(model: BenchModel, setting: Setting): Promise<Measurement> {
   const program = await compileXut(model, setting.preset);
   const inputs = xutValues(setting, setting.size, setting.ctx);
-  const image = async (): Promise<void> => {
-    for (let step = 0; step < setting.steps; step++)
-      await Promise.all([program.run(inputs), program.run(inputs)]);
-  };
+  const image = (): Promise<void> => denoise(program, inputs, setting.steps);
   const ms = await median(Math.min(setting.reps, 3), image, model.runtime.device === 'cpu' ? 0 : 2);
   await program.dispose();
   return { key: 'ms_per_image', values: { ms_per_image: ms, steps: setting.steps } };
+}
+
+/** The passes of a picture: two a step, with the prompt and without, which begin together. */
+async function denoise(program: Program, inputs: Values, steps: number): Promise<void> {
+  for (let step = 0; step < steps; step++) await Promise.all([program.run(inputs), program.run(inputs)]);
 }
 
 /**
@@ -101,18 +103,15 @@ export async function benchPicture(model: BenchModel, setting: Setting): Promise
   const decoder = await openDecoder(model, setting);
   const program = await compileXut(model, setting.preset);
   const inputs = xutValues(setting, setting.size, setting.ctx);
-  const denoise = async (): Promise<void> => {
-    for (let step = 0; step < setting.steps; step++)
-      await Promise.all([program.run(inputs), program.run(inputs)]);
-  };
+  const image = (): Promise<void> => denoise(program, inputs, setting.steps);
   const picture = async (): Promise<void> => {
     await Promise.all([text.run(), text.run()]);
-    await denoise();
+    await image();
     await decoder.run();
   };
   const reps = Math.min(setting.reps, 3);
   const whole = await median(reps, picture);
-  const alone = await median(reps, denoise, 0);
+  const alone = await median(reps, image, 0);
   for (const part of [text, decoder, program]) await part.dispose();
   const values = {
     ms_per_picture: whole,

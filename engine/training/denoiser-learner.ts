@@ -94,10 +94,8 @@ export async function openDenoiserLearner(options: LearnerOptions): Promise<Lear
       await writer!.write(words.values);
       return {};
     },
-    inputs: [
-      ...['latent', 'noise', 't', 'positions', 'kept'],
-      ...(config.addon_info_embs_dim ? ['addon'] : []),
-    ],
+    channels: model.vae.config.latent_channels,
+    hasAspect: Boolean(config.addon_info_embs_dim),
   };
   return {
     trainer,
@@ -115,7 +113,7 @@ export async function openDenoiserLearner(options: LearnerOptions): Promise<Lear
         latent: await ahead.latents(batch, draws),
         noise: draws.noise(shape),
         positions: f32([samples, tokens, 2], batch.positions),
-        ...(config.addon_info_embs_dim && { addon: f32([samples, 1], batch.addon) }),
+        ...(ahead.hasAspect && { addon: f32([samples, 1], batch.addon) }),
         ...context,
       };
       return { values, samples, tokens, cut: words?.cut ?? 0 };

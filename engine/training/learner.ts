@@ -42,8 +42,10 @@ export interface Ahead {
   words(captions: readonly string[]): Words | undefined;
   /** The inputs that words are; a frozen text encoder's context goes into its variable. */
   context(words: Words | undefined): Promise<Values>;
-  /** The inputs besides words that the model has: not every one has an aspect condition. */
-  readonly inputs: readonly string[];
+  /** Channels of a latent. */
+  readonly channels: number;
+  /** Whether the model has an aspect condition. */
+  readonly hasAspect: boolean;
 }
 
 export interface Encoded {

@@ -5,6 +5,7 @@
 import { sampleCaption, type CaptionOptions } from './captions.ts';
 import type { Dataset } from './dataset.ts';
 import { cachedRows, readItems, type LatentCache } from './latent-cache.ts';
+import { MadeAhead } from './made-ahead.ts';
 import { continuousOrder, plainPool } from './order.ts';
 import type { ReadyValues } from './ready.ts';
 import { openSampleMakers, usualWorkers } from './workers.ts';
@@ -17,6 +18,8 @@ export interface CachedLoaderOptions {
   readonly worldSize: number;
   /** Part of the image tokens that skip the middle. */
   readonly tread: number;
+  /** Whether the model has an aspect condition. */
+  readonly hasAspect: boolean;
   /** Of the random draws: the seed of the run, and the number of its batch that is batch 0 here. */
   readonly draws: { readonly seed: number; readonly firstBatch: number };
   /** What becomes of the captions of a batch. */
@@ -49,11 +52,10 @@ export function openCachedLoader(
   cache: LatentCache,
   options: CachedLoaderOptions,
 ): CachedLoader {
-  const { seed, batch, rank, worldSize, draws, tread } = options;
+  const { seed, batch, rank, worldSize, draws, tread, hasAspect } = options;
   const items = readItems(cache);
   const order = continuousOrder(plainPool(cachedRows(cache)), { seed, batch, rank, worldSize });
   const makers = openSampleMakers(options.workers ?? usualWorkers());
-  const made = new Map<number, Promise<CachedBatch>>();
   /** Of pictures that were asked for: to make up the captions of a scene takes longer than all else here. */
   const known = new Map<number, readonly string[]>();
   const captionsOf = (item: number): readonly string[] => {
@@ -61,13 +63,12 @@ export function openCachedLoader(
     known.set(item, captions);
     return captions;
   };
-  let waitedMs = 0;
 
   async function make(number: number): Promise<CachedBatch> {
     const places = Array.from({ length: batch }, (_, at) => order.place(number, at));
     const rows = places.map(({ item }) => item);
-    const index = draws.firstBatch + number;
-    const values = makers.make({ kind: 'ready', cache, rows, seed: draws.seed, index, rank, tread });
+    const drawn = { seed: draws.seed, index: draws.firstBatch + number, rank };
+    const values = makers.make({ kind: 'ready', cache, rows, ...drawn, tread, hasAspect });
     values.catch(() => {}); // who waits for the batch will hear
     await aside();
     const captions = places.map(({ item: row, sample }) =>
@@ -77,30 +78,14 @@ export function openCachedLoader(
     return { words: options.words(captions), values: await values };
   }
 
+  const batches = new MadeAhead(make, makers.count);
   return {
     get waitedMs() {
-      return waitedMs;
+      return batches.waitedMs;
     },
-    async batch(number) {
-      const startedMs = performance.now();
-      const last = number + makers.count;
-      for (const other of made.keys()) if (other < number || other > last) made.delete(other);
-      for (let next = number; next <= last; next++) {
-        if (made.has(next)) continue;
-        const promise = make(next);
-        promise.catch(() => {}); // whoever asks for it will hear
-        made.set(next, promise);
-      }
-      const result = made.get(number)!;
-      made.delete(number);
-      try {
-        return await result;
-      } finally {
-        waitedMs += performance.now() - startedMs;
-      }
-    },
+    batch: (number) => batches.take(number),
     async close() {
-      made.clear();
+      batches.clear();
       await makers.close();
     },
   };

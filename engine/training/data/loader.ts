@@ -15,6 +15,7 @@ import {
 } from './crops.ts';
 import type { Dataset } from './dataset.ts';
 import type { ParallelOptions } from './in-parallel.ts';
+import { MadeAhead } from './made-ahead.ts';
 import type { Place } from './order.ts';
 import { planBuckets, planSquares, type Plan } from './plan.ts';
 import type { Failure, Samples } from './sample.ts';
@@ -114,13 +115,11 @@ interface Chunk extends Samples {
 class BatchLoader implements Loader {
   readonly batchSize: number;
   readonly samplesPerEpoch: number;
-  waitedMs = 0;
   readonly #dataset: Dataset;
   readonly #options: LoaderOptions & { grid: Grid; ahead: number };
   readonly #plan: Plan;
   readonly #makers: SampleMakers;
-  /** Batches under way and ready, by step. */
-  readonly #batches = new Map<number, Promise<Batch>>();
+  readonly #batches: MadeAhead<Batch>;
 
   constructor(
     dataset: Dataset,
@@ -134,6 +133,11 @@ class BatchLoader implements Loader {
     this.#options = options;
     this.#plan = plan;
     this.#makers = makers;
+    this.#batches = new MadeAhead((step) => this.#make(step), options.ahead);
+  }
+
+  get waitedMs(): number {
+    return this.#batches.waitedMs;
   }
 
   async batch(step: number): Promise<Batch> {
@@ -144,32 +148,12 @@ class BatchLoader implements Loader {
         `the step must be a whole number from 0 up, got ${step}`,
       );
     }
-    const startedMs = performance.now();
-    try {
-      return await this.#started(step);
-    } finally {
-      this.waitedMs += performance.now() - startedMs;
-    }
+    return this.#batches.take(step);
   }
 
   async close(): Promise<void> {
     this.#batches.clear();
     await this.#makers.close();
-  }
-
-  /** The batch of a step. Keeps those of the next steps going and forgets all others. */
-  #started(step: number): Promise<Batch> {
-    const last = step + this.#options.ahead;
-    for (const known of this.#batches.keys()) if (known < step || known > last) this.#batches.delete(known);
-    for (let next = step; next <= last; next++) {
-      if (this.#batches.has(next)) continue;
-      const batch = this.#make(next);
-      batch.catch(() => {}); // whoever asks for it will hear
-      this.#batches.set(next, batch);
-    }
-    const batch = this.#batches.get(step)!;
-    this.#batches.delete(step);
-    return batch;
   }
 
   /** Threads share a batch, so that the first is not waited for longer than need be. */

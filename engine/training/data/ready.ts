@@ -12,13 +12,16 @@ export interface ReadyTask {
   readonly rank: number;
   /** Part of the image tokens that skip the middle. */
   readonly tread: number;
+  /** Whether the model has an aspect condition. */
+  readonly hasAspect: boolean;
 }
 
-/** latent, noise [B, C, h, w], t [B], positions [B, tokens, 2], addon [B, 1], and kept [B, K] with TREAD. */
+/** latent, noise [B, C, h, w], t [B], positions [B, tokens, 2]; addon [B, 1] and kept [B, K] for models with them. */
 export type ReadyValues = Readonly<Record<string, TensorData>>;
 
 /** Throws `disk` when the cache cannot be read. */
-export function makeReady({ cache, rows, seed, index, rank, tread }: ReadyTask): ReadyValues {
+export function makeReady(task: ReadyTask): ReadyValues {
+  const { cache, rows, seed, index, rank, tread, hasAspect } = task;
   const { latents, positions, addon } = readRows(cache, rows);
   const samples = rows.length;
   const shape = [samples, ...cache.latent];
@@ -28,7 +31,7 @@ export function makeReady({ cache, rows, seed, index, rank, tread }: ReadyTask):
     noise: draws.noise(shape),
     t: draws.times(samples),
     positions: f32([samples, cache.tokens, 2], positions),
-    addon: f32([samples, 1], addon),
+    ...(hasAspect && { addon: f32([samples, 1], addon) }),
     ...(tread > 0 && { kept: draws.kept(samples, cache.tokens, tread) }),
   };
 }

@@ -1,9 +1,10 @@
 /** @file The inputs of each training step: made from pictures when they are needed, or out of cached latents. */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { HdmError } from '../../errors.ts';
 import type { Values } from '../../runtime/runtime.ts';
 import { openCachedLoader } from '../data/cached-loader.ts';
+import { tokenCount } from '../data/crops.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { cachedRows, LatentCacheWriter, type LatentCache } from '../data/latent-cache.ts';
 import type { Loader, Skipped } from '../data/loader.ts';
@@ -87,8 +88,8 @@ export async function cachedBatches(
 ): Promise<Batches> {
   const { recipe, stage, seed, firstBatch, rank, worldSize, learner } = source;
   const ahead = learner.ahead!;
-  const cache = await openCache(source, dataset, ahead, options);
-  await source.loader.close(); // no picture is needed any more, and its threads hold memory
+  // No picture is needed afterwards, and the loader's threads hold memory.
+  const cache = await openCache(source, dataset, ahead, options).finally(() => source.loader.close());
   const loader = openCachedLoader(dataset, cache, {
     seed,
     batch: stage.batch,
@@ -96,6 +97,7 @@ export async function cachedBatches(
     rank,
     worldSize,
     tread: stage.tread,
+    hasAspect: ahead.hasAspect,
     draws: { seed: recipe.seed, firstBatch },
     words: (captions) => ahead.words(captions),
   });
@@ -105,9 +107,8 @@ export async function cachedBatches(
     },
     async next(number) {
       const { values, words } = await loader.batch(number);
-      const own = Object.entries(values).filter(([name]) => ahead.inputs.includes(name));
       return {
-        values: { ...Object.fromEntries(own), ...(await ahead.context(words)) },
+        values: { ...values, ...(await ahead.context(words)) },
         cut: words?.cut ?? 0,
         skipped: [],
       };
@@ -122,15 +123,16 @@ async function openCache(
   ahead: Ahead,
   { folder, stageNumber, most = Infinity, encoding }: CacheOptions,
 ): Promise<LatentCache> {
-  const { stage, loader, recipe } = source;
-  const rows = Math.min(dataset.length * stage.cachedCrops, most);
-  const first = await loader.batch(0);
-  const { shape } = await ahead.latents(first, drawsOf(recipe.seed, 0));
-  const [samples, ...latent] = shape as [number, number, number, number];
-  const tokens = first.positions.length / 2 / samples;
+  const { size, cachedCrops } = source.stage;
+  const { latentScale } = source.learner.grid;
+  const rows = Math.min(dataset.length * cachedCrops, most);
   const inside = join(folder, RUN_FILES.latents);
-  const cache: LatentCache = { path: join(inside, `stage-${stageNumber + 1}.bin`), latent, tokens };
-  if (existsSync(cache.path) && cachedRows(cache) === rows) return cache;
+  const cache: LatentCache = {
+    path: join(inside, `stage-${stageNumber + 1}.bin`),
+    latent: [ahead.channels, size / latentScale, size / latentScale],
+    tokens: tokenCount({ width: size, height: size }, latentScale),
+  };
+  if (cachedRows(cache) === rows) return cache;
   rmSync(inside, { recursive: true, force: true }); // those of another stage are of no use any more
   mkdirSync(inside, { recursive: true });
   encoding.onBegin?.();
@@ -162,7 +164,7 @@ async function fill(
     writer.discard();
     throw error;
   }
-  const [bytes, found] = [statSync(cache.path).size, cachedRows(cache)];
+  const found = cachedRows(cache);
   if (found === rows) return;
-  throw new HdmError('disk', cache.path, `expected ${rows} latents, got ${found} in ${bytes} bytes`);
+  throw new HdmError('disk', cache.path, `expected ${rows} latents, got ${found}`, 'Start the run again');
 }

@@ -33,8 +33,9 @@ export async function storeLatentStatistics(
     mean.forEach((value, i) => {
       const channel = Math.floor(i / (height * width)) % channels;
       sums.mean[channel]! += value;
-      sums.square[channel]! += value * value + Math.exp(logvar[i]!);
-      sums.noise[channel]! += Math.exp(logvar[i]!);
+      const noise = Math.exp(logvar[i]!);
+      sums.square[channel]! += value * value + noise;
+      sums.noise[channel]! += noise;
     });
     count += mean.length / channels;
   }

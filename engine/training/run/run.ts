@@ -16,7 +16,7 @@ import { openSession, type Session } from './session.ts';
 import { restoreState } from './state.ts';
 import { trainStep, type StepResult } from './step.ts';
 import { validate } from './validation.ts';
-import type { Fact } from './watch.ts';
+import { warn } from './watch.ts';
 
 export type RunEnd = { readonly reason: 'done' | 'stopped'; readonly step: number };
 
@@ -260,10 +260,6 @@ function tellStep(run: Run, session: Session, result: StepResult): void {
   const problem = `${run.skippedInRow} updates in a row were skipped, as their gradients were no numbers`;
   const advice = 'Go on from an earlier checkpoint with a smaller learning rate, or in float32';
   throw new HdmError('bad-number', run.folder, problem, advice);
-}
-
-export function warn({ log, position }: Run, facts: readonly Fact[]): void {
-  for (const fact of facts) log.record({ kind: 'warning', step: position.step, ...fact });
 }
 
 export function phase({ log, position }: Run, name: Phase): void {

@@ -17,6 +17,7 @@ import type { Run } from './open-run.ts';
 import { drawSamples } from './samples.ts';
 import type { Session } from './session.ts';
 import { saveState } from './state.ts';
+import { warn } from './watch.ts';
 import { checkpointBefore, readBack, requireOpens, valuesBefore, type Before } from './verify.ts';
 
 /** Saves the state of this moment. */
@@ -54,8 +55,7 @@ export async function saveCheckpoint(run: Run, session: Session): Promise<void> 
   const name = `${RUN_FILES.checkpoints}/${stepName(step)}`;
   run.log.record({ kind: 'checkpoint', step, folder: name, change, sizeBytes, isBest });
   removeOld(run, home);
-  for (const fact of session.watch.disk(run.folder, sizeBytes))
-    run.log.record({ kind: 'warning', step, ...fact });
+  warn(run, session.watch.disk(run.folder, sizeBytes));
 }
 
 /** Draws the prompts of the recipe with the weights of this step. */
@@ -88,9 +88,7 @@ function finishing(run: Run, { stage, loader, watch }: Session): Finish {
   if (stage.trains === 'denoiser') return () => Promise.resolve();
   return async (folder) => {
     const noise = await storeLatentStatistics(run.runtime, run.precision, folder, loader);
-    for (const fact of watch.latents(noise)) {
-      run.log.record({ kind: 'warning', step: run.position.step, ...fact });
-    }
+    warn(run, watch.latents(noise));
   };
 }
 

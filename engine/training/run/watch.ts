@@ -1,6 +1,7 @@
 /** @file Facts about a run that a person should know of, from its own numbers. */
 import { statfsSync } from 'node:fs';
 import type { StepEvent, Warning } from './events.ts';
+import type { Run } from './open-run.ts';
 
 export interface Fact {
   readonly warning: Warning;
@@ -14,10 +15,10 @@ const WARM_UP = 5;
 const SLOWER = 1.5;
 const STARVING = 0.2;
 /** Validations without a lower loss after which it counts as flat, and what counts as lower. */
-/** Share of a latent channel's variance that may be noise: beyond it a picture cannot be told from it (posterior collapse). */
-const NOISE = 0.5;
 const PATIENCE = 8;
 const LOWER = 0.999;
+/** Share of a latent channel's variance that may be noise: beyond it a picture cannot be told from it (posterior collapse). */
+const NOISE = 0.5;
 
 export class Watch {
   #times: number[] = [];
@@ -98,6 +99,11 @@ export class Watch {
     else this.#told.delete(key);
     return isTrue && !wasTold ? [{ warning, detail }] : [];
   }
+}
+
+/** Writes facts to the log of a run, at the step where it is. */
+export function warn({ log, position }: Pick<Run, 'log' | 'position'>, facts: readonly Fact[]): void {
+  for (const fact of facts) log.record({ kind: 'warning', step: position.step, ...fact });
 }
 
 function median(values: readonly number[]): number {
