@@ -88,7 +88,7 @@ const stage = closed({
   crop: z.enum(['shifted-square', 'buckets']).default('shifted-square'),
   /**
    * Crops of each picture that are encoded once, before the stage, and used again in every epoch; 0: every sample is
-   * another crop, encoded when it is needed.
+   * another crop, encoded when it is needed. The next stage uses them again when it caches as many of the same size.
    */
   cachedCrops: z.int().min(0).max(64).default(0),
 })

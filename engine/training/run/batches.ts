@@ -64,7 +64,9 @@ export function freshBatches({ recipe, firstBatch, rank, learner, loader }: Batc
 export interface CacheOptions {
   /** Of the run. */
   readonly folder: string;
+  /** The stage whose latents they are, and the number of its first batch in the run. */
   readonly stageNumber: number;
+  readonly firstBatch: number;
   /** Latents at most, as for an estimate. */
   readonly most?: number | undefined;
   readonly encoding: EncodingHooks;
@@ -78,8 +80,8 @@ export interface EncodingHooks {
 }
 
 /**
- * Encodes the crops of a stage unless that is done already, and reads batches out of them. Throws `disk`; `cancelled`
- * when it may not go on.
+ * Encodes crops with the loader of the source unless that is done already, and reads batches out of them. Throws `disk`;
+ * `cancelled` when it may not go on.
  */
 export async function cachedBatches(
   source: BatchSource,
@@ -121,7 +123,7 @@ async function openCache(
   source: BatchSource,
   dataset: Dataset,
   ahead: Ahead,
-  { folder, stageNumber, most = Infinity, encoding }: CacheOptions,
+  { folder, stageNumber, firstBatch, most = Infinity, encoding }: CacheOptions,
 ): Promise<LatentCache> {
   const { size, cachedCrops } = source.stage;
   const { latentScale } = source.learner.grid;
@@ -136,28 +138,28 @@ async function openCache(
   rmSync(inside, { recursive: true, force: true }); // those of another stage are of no use any more
   mkdirSync(inside, { recursive: true });
   encoding.onBegin?.();
-  await fill(cache, rows, source, ahead, encoding);
+  await fill(cache, rows, { ...source, firstBatch }, ahead, encoding);
   return cache;
 }
 
-/** Each picture once in an epoch, so that the first `rows` samples of the stage are as many crops of each. */
+/** Each picture once in an epoch, so that the first `rows` samples of the loader are as many crops of each. */
 async function fill(
   cache: LatentCache,
   rows: number,
-  { loader, stage, recipe, firstBatch }: BatchSource,
+  { loader, recipe, firstBatch }: BatchSource,
   ahead: Ahead,
   { mayGoOn = () => Promise.resolve(true) }: EncodingHooks,
 ): Promise<void> {
   const writer = new LatentCacheWriter(cache);
   try {
-    for (let done = 0, number = 0; done < rows; done += stage.batch, number++) {
+    for (let done = 0, number = 0; done < rows; done += loader.batchSize, number++) {
       if (!(await mayGoOn()))
         throw new HdmError('cancelled', 'training', 'stopped while pictures were encoded');
       const batch = await loader.batch(number);
       const latents = await ahead.latents(batch, drawsOf(recipe.seed, firstBatch + number));
       const data = latents.data as Float32Array<ArrayBuffer>;
       const { positions, addon, items } = batch;
-      writer.append({ latents: data, positions, addon, items }, Math.min(stage.batch, rows - done));
+      writer.append({ latents: data, positions, addon, items }, Math.min(loader.batchSize, rows - done));
     }
     writer.finish();
   } catch (error) {

@@ -54,14 +54,17 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
   const stage = recipe.stages[position.stage]!;
   const model = openModel(options);
   const learner = await openLearner({ ...options, stage, model });
-  const seed = recipe.seed + position.stage * STAGE_SEED;
+  const seed = seedOf(recipe, position.stage);
   const view = { size: stage.size, batch: stage.batch, seed, grid: learner.grid };
+  const cachedBy = latentsFrom(recipe, position.stage);
   try {
     const heldOut = data.heldOut ? await heldOutBatches(data.heldOut, view) : [];
     const { rank, worldSize } = position;
     const { crop } = stage;
     const loader = await openLoader(data.training, {
       ...view,
+      seed: seedOf(recipe, cachedBy),
+      batch: recipe.stages[cachedBy]!.batch,
       crop,
       captions: recipe.captions,
       rank,
@@ -74,7 +77,8 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
         ? freshBatches(source)
         : await cachedBatches(source, data.training, {
             folder,
-            stageNumber: position.stage,
+            stageNumber: cachedBy,
+            firstBatch: batchesBefore(recipe, cachedBy),
             most: options.mostCached,
             encoding,
           });
@@ -114,6 +118,17 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
       ...(makesWords && { tokenizer }),
     });
   }
+}
+
+function seedOf(recipe: Recipe, stage: number): number {
+  return recipe.seed + stage * STAGE_SEED;
+}
+
+/** The stage that encodes the pictures of this one: an earlier one, where all from there on cache the same latents. */
+function latentsFrom({ stages }: Pick<Recipe, 'stages'>, stage: number): number {
+  const [own, before] = [stages[stage]!, stages[stage - 1]];
+  const isSame = own.cachedCrops > 0 && before?.cachedCrops === own.cachedCrops && before.size === own.size;
+  return isSame ? latentsFrom({ stages }, stage - 1) : stage;
 }
 
 type Opening = SessionOptions & { readonly stage: Stage; readonly model: StartingModel };

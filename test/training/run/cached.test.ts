@@ -63,6 +63,27 @@ it('a run reads them, keeps them when it goes on, and learns the same bit for bi
   expect(readFileSync(cache).equals(bytes)).toBe(true);
 });
 
+it('the next stage uses latents of the same size again, which are made as before when they were lost', async () => {
+  const folder = testFolder();
+  const stages = [
+    { ...STAGE, steps: 4, cachedCrops: 1 },
+    { ...STAGE, steps: 6, batch: 3, tread: 0, cachedCrops: 1 },
+  ];
+  const recipe = tinyRecipe(tinyModel(folder), 'finetune', { stages });
+  const [whole, broken] = [join(folder, 'whole'), join(folder, 'broken')];
+  const { events } = await train({ folder: whole, recipe, data: DATA });
+  expect(events.filter((each) => each.kind === 'phase' && each.phase === 'encoding')).toHaveLength(1);
+
+  await trainAndKill(
+    { folder: broken, recipe, data: DATA },
+    (event) => event.kind === 'step' && event.step === 6,
+  );
+  rmSync(join(broken, 'latents'), { recursive: true });
+  await train({ folder: broken, isResumed: true });
+  const file = join('state', 'step-000010', 'value.safetensors');
+  expect(readFileSync(join(broken, file)).equals(readFileSync(join(whole, file)))).toBe(true);
+});
+
 it('can be stopped while pictures are encoded, and goes on', async () => {
   const folder = testFolder();
   const recipe = tinyRecipe(tinyModel(folder), 'finetune', {
