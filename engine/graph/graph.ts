@@ -21,8 +21,10 @@ export interface Tensor {
 
 export interface GraphOptions {
   /** Which composite ops stay in one piece; the others are written out when they are added. Default: all. */
-  readonly keep?: (op: Composite) => boolean;
+  readonly keep?: Keep;
 }
+
+export type Keep = (op: Composite, inputs: readonly Tensor[]) => boolean;
 
 /** Positions of the first node and of the one after the last. */
 export interface Segment {
@@ -42,7 +44,7 @@ export class Graph {
   readonly outputs = new Map<string, Tensor>();
   /** Runs of nodes that a backward pass may compute again instead of keeping them: see `checkpoint`. */
   readonly segments: Segment[] = [];
-  readonly #keep: (op: Composite) => boolean;
+  readonly #keep: Keep;
 
   constructor(options: GraphOptions = {}) {
     this.#keep = options.keep ?? (() => true);
@@ -53,7 +55,7 @@ export class Graph {
     const stranger = inputs.find((input) => input.graph !== this);
     if (stranger) throw new HdmError('internal', op.name, 'an operand belongs to another graph');
     const type = op.infer(inputs, attributes);
-    if (isComposite(op as Op) && !this.#keep(op as Composite)) {
+    if (isComposite(op as Op) && !this.#keep(op as Composite, inputs)) {
       return (op as Composite<A>).compose(inputs, attributes);
     }
     const tensor: Tensor = { graph: this, id: this.nodes.length, op: op as Op, inputs, attributes, ...type };
@@ -129,7 +131,7 @@ export class Graph {
 }
 
 /** The same graph with composite ops that `keep` refuses written out, without its segments. */
-export function expandGraph(graph: Graph, keep: (op: Composite) => boolean): Graph {
+export function expandGraph(graph: Graph, keep: Keep): Graph {
   const copy = new Graph({ keep });
   const copies: Tensor[] = [];
   for (const node of graph.nodes) {

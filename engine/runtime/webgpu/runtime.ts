@@ -1,6 +1,7 @@
 /** @file Runs graphs on any GPU with WGSL kernels of our own, by Dawn. See README.md. */
 import { HdmError } from '../../errors.ts';
-import { expandGraph, type Graph } from '../../graph/graph.ts';
+import { expandGraph, type Graph, type Tensor } from '../../graph/graph.ts';
+import type { Composite } from '../../graph/op.ts';
 import type { Program, Runtime, Variables, WeightSources } from '../runtime.ts';
 import { speedsOf } from './calibration.ts';
 import { openDevice, type DeviceOptions } from './device.ts';
@@ -39,13 +40,23 @@ function printTimes(speeds: Speeds | undefined): (times: readonly KernelTime[]) 
   return (times) => process.stderr.write(`${formatTimes(times, ceilings).join('\n')}\n`);
 }
 
-/** Composite ops with a kernel of their own. */
-export const KEPT: ReadonlySet<string> = new Set([
+/** Composite ops with kernels of their own, up to heads of this size. */
+const KEPT: ReadonlySet<string> = new Set([
   'attention',
   'attentionSums',
   'attentionToQueries',
   'attentionToKeysAndValues',
 ]);
+
+/**
+ * Few queries of wider heads fit in workgroup memory, so that keys are read over and over. Only a VAE has such, over the
+ * places of a tile at most, whose scores fit in memory: written out as products it is ten times as fast.
+ */
+const WIDEST_HEAD = 256;
+
+function isKept({ name }: Composite, [q]: readonly Tensor[]): boolean {
+  return KEPT.has(name) && (q!.shape[3] as number) <= WIDEST_HEAD;
+}
 
 /** Opens a GPU. Throws `device` when there is none. */
 export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<WebgpuRuntime> {
@@ -75,7 +86,7 @@ export async function webgpuRuntime(options: WebgpuOptions = {}): Promise<Webgpu
           'a graph with variables was compiled without its own',
         );
       }
-      const { once, rest } = splitPrepared(expandGraph(graph, ({ name }) => KEPT.has(name)));
+      const { once, rest } = splitPrepared(expandGraph(graph, isKept));
       const buffers = new WeightBuffers(memory, weights);
       if (once) {
         const first = new WebgpuProgram(machine, once, new WeightBuffers(memory, weights), undefined);

@@ -14,7 +14,7 @@ import { example, float, given, integer, type Case, type Input } from '../../ops
 
 const ODD = [1, 2, 3, 5, 7, 13, 17, 31, 33, 63, 65, 127, 129];
 /** Head sizes that models have. */
-const HEADS = [32, 48, 64, 72, 96, 128];
+const HEADS = [32, 48, 64, 72, 96, 128, 264];
 const EPSILON = 1e-5;
 
 /** Chooses from lists. */

@@ -5,8 +5,17 @@
 import type { Epilogue, Features, Kernel } from '../kernel.ts';
 import { choicesFor, planProduct, type Choice, type Plan } from './plan.ts';
 import { plainEpilogue, type Product } from './product.ts';
-import { gathered, operandSource, type Source } from './source.ts';
-import { buffer, type Scalar } from './wgsl.ts';
+import {
+  gathered,
+  groupOf,
+  guarded,
+  operandSource,
+  placedSource,
+  typeOf,
+  WIDTHS,
+  type Source,
+} from './source.ts';
+import { buffer, lines, type Scalar } from './wgsl.ts';
 
 export interface ConvolutionProblem {
   /** The op: its result is the picture y, the picture x, or the weight. */
@@ -100,24 +109,23 @@ const PRODUCTS: Readonly<Record<ConvolutionProblem['kind'], (sizes: Sizes) => Sh
       left: operandSource(weight, dtype, 'inner', { outer: outputs, inner: k }),
       right: isPlain(sizes)
         ? planes(channels, pixels, dtype)
-        : gatheredSource(sizes, 'outer', pixels, k, patch(sizes, 'batch', 'inner', 'outer')),
+        : patches(sizes, { along: 'outer', outer: pixels, inner: k }, 'batch', 'inner', 'outer'),
     };
   },
   // x[c, pixel] = Σ weight[o, c, tap] y[o, the pixel that saw this one through tap]
   conv2dBack(sizes) {
     const { batch, outputs, channels, rows, columns, tall, wide, height, width, dtype } = sizes;
-    const [taps, pixels] = [tall * wide, rows * columns];
-    const k = outputs * taps;
-    const place = `(inner / ${taps}u * ${channels}u + outer) * ${taps}u + inner % ${taps}u`;
+    const pixels = rows * columns;
+    const k = outputs * tall * wide;
     return {
       batch,
       m: channels,
       n: pixels,
       k,
-      left: gatheredSource(sizes, 'inner', channels, k, `return NAME_buffer[${place}];`),
+      left: turnedWeight(sizes, { along: 'inner', outer: channels, inner: k }),
       right: isPlain(sizes)
         ? planes(outputs, height * width, dtype)
-        : gatheredSource(sizes, 'outer', pixels, k, backPatch(sizes)),
+        : backPatches(sizes, { along: 'outer', outer: pixels, inner: k }),
     };
   },
   // weight[o, tap] = Σ y[o, pixel] x[tap of pixel], over the pixels of all pictures
@@ -125,15 +133,14 @@ const PRODUCTS: Readonly<Record<ConvolutionProblem['kind'], (sizes: Sizes) => Sh
     const { batch, outputs, channels, tall, wide, height, width } = sizes;
     const [taps, pixels] = [channels * tall * wide, height * width];
     const k = batch * pixels;
-    const place = `(inner / ${pixels}u * ${outputs}u + outer) * ${pixels}u + inner % ${pixels}u`;
-    const seen = patch(sizes, `inner / ${pixels}u`, 'outer', `inner % ${pixels}u`);
+    const [picture, pixel] = [`inner / ${pixels}u`, `inner % ${pixels}u`];
     return {
       batch: 1,
       m: outputs,
       n: taps,
       k,
-      left: gatheredSource(sizes, 'inner', outputs, k, `return NAME_buffer[${place}];`),
-      right: gatheredSource(sizes, 'inner', taps, k, seen),
+      left: pixelsOfAll(sizes, { along: 'inner', outer: outputs, inner: k }),
+      right: patches(sizes, { along: 'inner', outer: taps, inner: k }, picture, 'outer', pixel),
     };
   },
 };
@@ -148,50 +155,172 @@ function planes(channels: number, pixels: number, dtype: Scalar): Source {
   return operandSource(planes, dtype, 'outer', { outer: pixels, inner: channels });
 }
 
-/** WGSL that returns the number of x which output `pixel` sees at `tap` [C, h, w]; 0 in the padding. */
-function patch(sizes: Sizes, batch: string, tap: string, pixel: string): string {
+/** What a source is asked for: its axes, and the one along which a fetch runs. */
+type Axes = Pick<Source, 'along' | 'outer' | 'inner'>;
+
+/** The numbers of x that output pixels see at their taps [C, h, w]; 0 in the padding. `batch`, `tap`, `pixel`: WGSL. */
+function patches(sizes: Sizes, axes: Axes, batch: string, tap: string, pixel: string): Source {
   const { channels, rows, columns, tall, wide, width, stride, before } = sizes;
-  return /* wgsl */ `let tap = ${tap};
+  const plane = `(${batch}) * ${channels}u + tap / ${tall * wide}u`;
+  if (isInRows(sizes)) {
+    return neighbours(sizes, axes, {
+      plane: plane.replace('tap', `(${tap})`),
+      y: `(${pixel}) / ${width}u + (${tap}) / 3u % 3u - 1u`,
+      x: `(${pixel}) % ${width}u`,
+      side: `(${tap}) % 3u`,
+    });
+  }
+  return gatheredSource(
+    sizes,
+    axes,
+    /* wgsl */ `let tap = ${tap};
   let pixel = ${pixel};
   let y = pixel / ${width}u * ${stride}u + tap / ${wide}u % ${tall}u;
   let x = pixel % ${width}u * ${stride}u + tap % ${wide}u;
   if (y < ${before}u || x < ${before}u || y >= ${rows + before}u || x >= ${columns + before}u) { return 0; }
-  let plane = (${batch}) * ${channels}u + tap / ${tall * wide}u;
-  return NAME_buffer[(plane * ${rows}u + y - ${before}u) * ${columns}u + x - ${before}u];`;
+  return NAME_buffer[((${plane}) * ${rows}u + y - ${before}u) * ${columns}u + x - ${before}u];`,
+  );
 }
 
-/** WGSL that returns the number of y which sees pixel `outer` of x at tap `inner` [O, h, w]; 0 where none does. */
-function backPatch(sizes: Sizes): string {
+/** The numbers of y that see pixel `outer` of x at tap `inner` [O, h, w]; 0 where none does. */
+function backPatches(sizes: Sizes, axes: Axes): Source {
   const { outputs, columns, tall, wide, height, width, stride, before } = sizes;
-  return /* wgsl */ `let y = outer / ${columns}u + ${before}u - inner / ${wide}u % ${tall}u;
+  const plane = `batch * ${outputs}u + inner / ${tall * wide}u`;
+  if (isInRows(sizes)) {
+    return neighbours(sizes, axes, {
+      plane,
+      y: `outer / ${width}u + 1u - inner / 3u % 3u`,
+      x: `outer % ${width}u`,
+      side: '2u - inner % 3u',
+    });
+  }
+  return gatheredSource(
+    sizes,
+    axes,
+    /* wgsl */ `let y = outer / ${columns}u + ${before}u - inner / ${wide}u % ${tall}u;
   let x = outer % ${columns}u + ${before}u - inner % ${wide}u;
   // Below zero they wrap around and are too large as well.
   if (y % ${stride}u != 0u || x % ${stride}u != 0u || y >= ${height * stride}u || x >= ${width * stride}u) { return 0; }
-  let plane = batch * ${outputs}u + inner / ${tall * wide}u;
-  return NAME_buffer[(plane * ${height}u + y / ${stride}u) * ${width}u + x / ${stride}u];`;
+  return NAME_buffer[((${plane}) * ${height}u + y / ${stride}u) * ${width}u + x / ${stride}u];`,
+  );
 }
 
-/** `body` returns one number of the buffer; NAME stands for the source's name. */
-function gatheredSource(
-  { dtype }: Sizes,
-  along: 'outer' | 'inner',
-  outer: number,
-  inner: number,
-  body: string,
+/** weight[o, c, tap] by c and [o, tap]: a group goes on from one number to the next without a division. */
+function turnedWeight(sizes: Sizes, axes: Axes): Source {
+  const { channels, tall, wide, dtype } = sizes;
+  const taps = tall * wide;
+  const place = `(inner / ${taps}u * ${channels}u + outer) * ${taps}u + inner % ${taps}u`;
+  if (axes.inner % 8 > 0) return gatheredSource(sizes, axes, `return NAME_buffer[${place}];`);
+  return {
+    dtype,
+    ...axes,
+    aligned: 1,
+    declarations(binding, name, group) {
+      const type = typeOf(group);
+      const next = (step: number): string => /* wgsl */ `
+  let value_${step} = ${name}_buffer[place];
+  place += select(1u, ${(channels - 1) * taps + 1}u, tap == ${taps - 1}u);
+  tap = select(tap + 1u, 0u, tap == ${taps - 1}u);`;
+      return /* wgsl */ `
+${buffer(binding, `${name}_buffer`, dtype, 'read')}
+
+fn ${name}_inside(batch: u32, outer: u32, inner: u32) -> ${type} {
+  var tap = inner % ${taps}u;
+  var place = ${place};
+  ${lines(WIDTHS[group], next)}
+  return ${groupOf(group, dtype, (step) => `value_${step}`)};
+}
+${guarded(name, type, axes)}`;
+    },
+  };
+}
+
+/** y[b, o, pixel] by o and [b, pixel]. */
+function pixelsOfAll(sizes: Sizes, axes: Axes): Source {
+  const { outputs, height, width } = sizes;
+  const pixels = height * width;
+  const place = `(inner / ${pixels}u * ${outputs}u + outer) * ${pixels}u + inner % ${pixels}u`;
+  return placedSource(sizes.dtype, axes, place, pixels);
+}
+
+/**
+ * Whether neighbours along a row of the result see neighbours of the picture: at 3 x 3 and stride 1, where rows are
+ * whole groups.
+ */
+function isInRows({ tall, wide, stride, before, rows, columns, height, width }: Sizes): boolean {
+  const isSame = rows === height && columns === width;
+  return tall === 3 && wide === 3 && stride === 1 && before === 1 && isSame && columns % 8 === 0;
+}
+
+/**
+ * Where a group of neighbours is, as WGSL: its plane, its row (too large when above the first), its column, and which
+ * numbers are seen: 0 those one to the left, 2 those one to the right.
+ */
+interface Neighbourhood {
+  readonly plane: string;
+  readonly y: string;
+  readonly x: string;
+  readonly side: string;
+}
+
+/** How a group is moved by one number, with the one that comes in from the group beside it. */
+const MOVED = {
+  words: {
+    left: '(here << vec4(16u)) | (vec4(other.w, here.xyz) >> vec4(16u))',
+    right: '(here >> vec4(16u)) | (vec4(here.yzw, other.x) << vec4(16u))',
+  },
+  numbers: { left: 'vec4(other.w, here.xyz)', right: 'vec4(here.yzw, other.x)' },
+} as const;
+
+/** Groups of neighbours in planes of rows, moved to a side: two loads at most for all of a group. */
+function neighbours(
+  { dtype, rows, columns }: Sizes,
+  axes: Axes,
+  { plane, y, x, side }: Neighbourhood,
 ): Source {
   return {
     dtype,
-    along,
-    outer,
-    inner,
+    ...axes,
+    aligned: 8,
+    declarations(binding, name, group) {
+      const isWords = group === '8 x f16';
+      const [width, type] = [WIDTHS[group], typeOf(group)];
+      const element = isWords ? type : `vec4<${dtype}>`;
+      const moved = MOVED[isWords ? 'words' : 'numbers'];
+      return /* wgsl */ `
+${buffer(binding, `${name}_buffer`, element, 'read')}
+
+fn ${name}_inside(batch: u32, outer: u32, inner: u32) -> ${type} {
+  let y = ${y};
+  if (y >= ${rows}u) { return ${type}(); }
+  let x = ${x};
+  let side = ${side};
+  let at = ((${plane}) * ${rows}u + y) * ${columns / width}u + x / ${width}u;
+  let here = ${name}_buffer[at];
+  if (side == 1u) { return ${type}(here); }
+  let is_left = side == 0u;
+  var other = ${element}();
+  if (select((x < ${columns - width}u), (x > 0u), is_left)) { other = ${name}_buffer[select(at + 1u, at - 1u, is_left)]; }
+  return ${type}(select(${moved.right}, ${moved.left}, is_left));
+}
+${guarded(name, type, axes)}`;
+    },
+  };
+}
+
+/** `body` returns one number of the buffer; NAME stands for the source's name. */
+function gatheredSource({ dtype }: Sizes, axes: Axes, body: string): Source {
+  return {
+    dtype,
+    ...axes,
     aligned: 1,
     declarations: (binding, name, group) => /* wgsl */ `
 ${buffer(binding, `${name}_buffer`, dtype, 'read')}
 
 fn ${name}_at(batch: u32, outer: u32, inner: u32) -> ${dtype} {
-  if (outer >= ${outer}u || inner >= ${inner}u) { return 0; }
+  if (outer >= ${axes.outer}u || inner >= ${axes.inner}u) { return 0; }
   ${body.replaceAll('NAME', name)}
 }
-${gathered(name, group, { dtype, along })}`,
+${gathered(name, group, { dtype, along: axes.along })}`,
   };
 }

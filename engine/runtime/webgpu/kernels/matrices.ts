@@ -34,6 +34,8 @@ const SHAPES: readonly (Omit<MatrixChoice, 'config'> & { readonly cost: number }
   { m: 128, n: 64, k: 32, subgroup: { m: 64, n: 32 }, cost: 1.2 },
   { m: 64, n: 128, k: 32, subgroup: { m: 32, n: 64 }, cost: 1.3 },
   { m: 64, n: 64, k: 32, subgroup: { m: 32, n: 32 }, cost: 1.5 },
+  { m: 32, n: 256, k: 32, subgroup: { m: 32, n: 64 }, cost: 1.6 },
+  { m: 32, n: 128, k: 32, subgroup: { m: 32, n: 32 }, cost: 1.9 },
 ];
 
 /** Workgroups below which a large GPU has nothing to do for some of its processors. */

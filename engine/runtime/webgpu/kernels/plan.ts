@@ -31,7 +31,7 @@ const TILES: readonly Tile[] = [
 /** Workgroups that keep the largest GPUs busy (four for each of 128 processors); with far fewer, k is split. */
 const ENOUGH_WORKGROUPS = 512;
 const SHORTEST_PART = 512;
-const MOST_SPLITS = 32;
+const MOST_SPLITS = 128;
 
 /** Ways to compute a product, the most promising first. */
 export function choicesFor(product: Product, features: Features): readonly Choice[] {

@@ -26,7 +26,7 @@ export interface Source {
 /** What a fetch gives: four numbers widened to f32, or eight f16 as they lie in memory. */
 export type Group = 'vec4<f32>' | '8 x f16';
 
-const WIDTHS = { 'vec4<f32>': 4, '8 x f16': 8 } as const;
+export const WIDTHS = { 'vec4<f32>': 4, '8 x f16': 8 } as const;
 
 export function operandSource(
   operand: Operand,
@@ -35,14 +35,26 @@ export function operandSource(
   size: { readonly outer: number; readonly inner: number },
 ): Source {
   const { rowStride, batchStride, offset } = operand;
-  const places = [rowStride, batchStride, offset, size[contiguous]];
-  const aligned = ([8, 4] as const).find((width) => places.every((place) => place % width === 0)) ?? 1;
   const [row, column] = contiguous === 'inner' ? ['outer', 'inner'] : ['inner', 'outer'];
   const place = sumOf(times('batch', batchStride), times(row, rowStride), column, offset);
+  return placedSource(dtype, { along: contiguous, ...size }, place, rowStride, batchStride, offset);
+}
+
+/**
+ * A source whose numbers lie at `place`, WGSL of batch, outer and inner. Neighbours are one load where `steps`, and the
+ * length of the axis along which they lie, are multiples of their number.
+ */
+export function placedSource(
+  dtype: Scalar,
+  axes: Pick<Source, 'along' | 'outer' | 'inner'>,
+  place: string,
+  ...steps: readonly number[]
+): Source {
+  const places = [...steps, axes[axes.along]];
+  const aligned = ([8, 4] as const).find((width) => places.every((place) => place % width === 0)) ?? 1;
   return {
     dtype,
-    along: contiguous,
-    ...size,
+    ...axes,
     aligned,
     declarations(binding, name, group) {
       if (aligned < WIDTHS[group]) return scalarSource(binding, name, group, this, place);
@@ -51,16 +63,25 @@ export function operandSource(
       return /* wgsl */ `
 ${buffer(binding, `${name}_buffer`, element, 'read')}
 
-fn ${name}(batch: u32, outer: u32, inner: u32) -> ${typeOf(group)} {
-  if (outer >= ${size.outer}u || inner >= ${size.inner}u) { return ${typeOf(group)}(); }
-  return ${group === '8 x f16' ? value : `vec4<f32>(${value})`};
-}
-
 fn ${name}_inside(batch: u32, outer: u32, inner: u32) -> ${typeOf(group)} {
   return ${group === '8 x f16' ? value : `vec4<f32>(${value})`};
-}`;
+}
+${guarded(name, typeOf(group), axes)}`;
     },
   };
+}
+
+/** A fetch that gives zeros outside, and calls `name`_inside else. */
+export function guarded(
+  name: string,
+  type: string,
+  { outer, inner }: Pick<Source, 'outer' | 'inner'>,
+): string {
+  return /* wgsl */ `
+fn ${name}(batch: u32, outer: u32, inner: u32) -> ${type} {
+  if (outer >= ${outer}u || inner >= ${inner}u) { return ${type}(); }
+  return ${name}_inside(batch, outer, inner);
+}`;
 }
 
 /** A source that reads one number at a time; `place` is the WGSL of its index from batch, outer and inner. */
@@ -90,12 +111,7 @@ export function gathered(
 ): string {
   const at = (step: number): string =>
     `${name}_at(batch, outer${along === 'outer' ? ` + ${step}u` : ''}, inner${along === 'inner' ? ` + ${step}u` : ''})`;
-  const four = (first: number): string =>
-    `vec4<${dtype}>(${[0, 1, 2, 3].map((step) => at(first + step)).join(', ')})`;
-  const value =
-    group === '8 x f16'
-      ? `vec4<u32>(bitcast<vec2<u32>>(${four(0)}), bitcast<vec2<u32>>(${four(4)}))`
-      : `vec4<f32>(${four(0)})`;
+  const value = groupOf(group, dtype, at);
   return /* wgsl */ `
 fn ${name}(batch: u32, outer: u32, inner: u32) -> ${typeOf(group)} {
   return ${value};
@@ -106,6 +122,15 @@ fn ${name}_inside(batch: u32, outer: u32, inner: u32) -> ${typeOf(group)} {
 }`;
 }
 
-function typeOf(group: Group): string {
+/** A group out of single numbers, which `at` names. */
+export function groupOf(group: Group, dtype: Scalar, at: (step: number) => string): string {
+  const four = (first: number): string =>
+    `vec4<${dtype}>(${[0, 1, 2, 3].map((step) => at(first + step)).join(', ')})`;
+  return group === '8 x f16'
+    ? `vec4<u32>(bitcast<vec2<u32>>(${four(0)}), bitcast<vec2<u32>>(${four(4)}))`
+    : `vec4<f32>(${four(0)})`;
+}
+
+export function typeOf(group: Group): string {
   return group === '8 x f16' ? 'vec4<u32>' : group;
 }

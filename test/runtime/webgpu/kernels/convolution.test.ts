@@ -52,6 +52,14 @@ const CASES: readonly Case[] = [
     padding: [0, 1],
     kinds: ['conv2d', 'conv2dBack', 'conv2dWeights'],
   },
+  // Rows of whole groups, which are read as such.
+  {
+    picture: [2, 3, 5, 16],
+    weight: [8, 3, 3, 3],
+    stride: 1,
+    padding: [1, 1],
+    kinds: ['conv2d', 'conv2dBack', 'conv2dWeights'],
+  },
   {
     picture: [2, 8, 4, 4],
     weight: [4, 8, 1, 1],
