@@ -82,7 +82,7 @@ export function trainerSettings({
 
 /** An autoencoder that learns to give pictures back. */
 export async function openAutoencoderLearner(options: LearnerOptions): Promise<Learner> {
-  const { runtime, recipe, model, precision } = options;
+  const { runtime, recipe, stage, model, precision } = options;
   const part = model.vae!;
   const shapes = autoencoderShapes(part.config);
   const first = (): Map<string, TensorData> => prefixed(VAE_PREFIX, firstValues(part, shapes, recipe.seed));
@@ -95,7 +95,7 @@ export async function openAutoencoderLearner(options: LearnerOptions): Promise<L
         graph,
         part.config,
         variableWeights(graph, VAE_PREFIX, precision, kind),
-        recipe.divergence,
+        stage.divergence,
       ),
   });
   const scale = latentScale(part.config);

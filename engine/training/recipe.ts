@@ -87,6 +87,11 @@ const stage = closed({
   checkpointing: z.boolean().default(false),
   crop: z.enum(['shifted-square', 'buckets']).default('shifted-square'),
   /**
+   * Of an autoencoder: weight of the divergence in its loss. A large one from the start keeps channels from ever being
+   * used; a larger one later makes those that are used stand noise.
+   */
+  divergence: z.number().nonnegative().default(1e-6),
+  /**
    * Crops of each picture that are encoded once, before the stage, and used again in every epoch; 0: every sample is
    * another crop, encoded when it is needed. The next stage uses them again when it caches as many of the same size.
    */
@@ -121,8 +126,6 @@ const recipeSchema = closed({
   }).prefault({}),
   /** How much of the running mean of the weights stays at each step; null: none is kept. */
   average: z.number().min(0).lt(1).nullable().default(0.999),
-  /** Weight of the divergence in the loss of an autoencoder. With 1e-4 a channel of four came to say nothing. */
-  divergence: z.number().nonnegative().default(1e-6),
   precision: z.enum(['auto', 'f32', 'f16']).default('auto'),
   seed: seed.default(0),
   validation: closed({

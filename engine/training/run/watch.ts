@@ -80,7 +80,7 @@ export class Watch {
   /** `noise`: of each latent channel, the share of its variance that is the noise of the posterior. */
   latents(noise: readonly number[]): Fact[] {
     const idle = noise.flatMap((share, channel) => (share > NOISE ? [channel + 1] : []));
-    const detail = `noise alone: ${idle.join(', ')} of ${noise.length} channels; a smaller "divergence" keeps them`;
+    const detail = `only noise in channel ${idle.join(', ')} (of ${noise.length}); a smaller "divergence" at first keeps them`;
     return this.#once('latents', idle.length > 0, detail);
   }
 
