@@ -44,23 +44,23 @@ const SCORES = {
   right: {
     title: 'right in everything',
     write: percent,
-    of: (run, _target, evaluation) => shareOf(scoreOf(run, evaluation), ({ all }) => [all]),
+    of: (run, _target, evaluation) => shareOf(scoreIn(run, evaluation), ({ all }) => [all]),
   },
   properties: {
     title: 'properties right',
     write: percent,
     of: (run, _target, evaluation) =>
-      shareOf(scoreOf(run, evaluation), ({ properties }) => Object.values(properties)),
+      shareOf(scoreIn(run, evaluation), ({ properties }) => Object.values(properties)),
   },
   passes: {
     title: 'passes a picture',
     write: (value) => value.toFixed(0),
-    of: (run, _target, evaluation) => eachPicture(scoreOf(run, evaluation), ({ passes }) => passes),
+    of: (run, _target, evaluation) => passesOf(scoreIn(run, evaluation)),
   },
   pictureMs: {
     title: 'ms a picture',
     write: milliseconds,
-    of: (run, _target, evaluation) => eachPicture(scoreOf(run, evaluation), ({ denoiseMs }) => denoiseMs),
+    of: (run, _target, evaluation) => scoreIn(run, evaluation)?.pictureMs,
   },
 } as const satisfies Record<string, Measure>;
 
@@ -91,7 +91,7 @@ function seconds(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : ms / 1000;
 }
 
-function scoreOf({ scores }: RunResult, evaluation: string | undefined): Score | undefined {
+function scoreIn({ scores }: RunResult, evaluation: string | undefined): Score | undefined {
   return evaluation === undefined ? undefined : scores[evaluation];
 }
 
@@ -102,8 +102,9 @@ function shareOf(score: Score | undefined, counts: (score: Score) => readonly Co
   return sum('right') / Math.max(1, sum('of'));
 }
 
-function eachPicture(score: Score | undefined, value: (score: Score) => number): number | undefined {
-  return score && value(score) / score.all.of;
+/** For one picture. */
+function passesOf(score: Score | undefined): number | undefined {
+  return score && score.passes / score.all.of;
 }
 
 function percent(share: number): string {

@@ -21,7 +21,7 @@ import { RunRequests } from '../training/run/requests.ts';
 import { trainRun } from '../training/run/run.ts';
 import type { Experiment } from './document.ts';
 import { hashOf, jobsOf, type Autoencoder, type Job } from './jobs.ts';
-import { scoreOf, trainingOf } from './measure.ts';
+import { scoreOf, trainingOf } from './measure-run.ts';
 import type { Results } from './results.ts';
 import { scoreSchema, type RunResult, type Score } from './run-result.ts';
 

@@ -10,9 +10,10 @@ export const scoreSchema = z.object({
   /** Pictures right in everything that was asked. */
   all: tally,
   properties: z.partialRecord(z.enum(PROPERTIES), tally),
-  /** Passes of the denoiser, and milliseconds in them, of all pictures. */
+  /** Of the denoiser, for all pictures. */
   passes: z.int(),
-  denoiseMs: number,
+  /** In the passes of a picture; the median, as the first picture of a size may wait for a compiler. */
+  pictureMs: number,
 });
 
 export const runSchema = z.object({

@@ -51,7 +51,7 @@ export function madeUpResults(
             all: { right: seed, of: 4 },
             properties: { color: { right: 3, of: 4 }, kind: { right: 1, of: 4 } },
             passes: 8,
-            denoiseMs: 100,
+            pictureMs: 25,
           },
         },
       };

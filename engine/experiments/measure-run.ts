@@ -30,19 +30,25 @@ export async function scoreOf(
   options: EvaluationOptions,
   hooks: EvaluationHooks,
 ): Promise<Score> {
-  let [passes, denoiseMs] = [0, 0];
+  let passes = 0;
+  const times: number[] = [];
   const counting: Pipeline = {
     ...pipeline,
     async generate(request, inner) {
       const picture = await pipeline.generate(request, inner);
       passes += picture.cost.passes;
-      denoiseMs += picture.cost.denoiseMs;
+      times.push(picture.cost.denoiseMs);
       return picture;
     },
   };
   const { categories } = await evaluate(counting, options, hooks);
   const scores = Object.values(categories);
-  return { all: total(scores.map(({ all }) => all)), properties: propertiesOf(scores), passes, denoiseMs };
+  return {
+    all: total(scores.map(({ all }) => all)),
+    properties: propertiesOf(scores),
+    passes,
+    pictureMs: median(times),
+  };
 }
 
 function propertiesOf(scores: readonly CategoryScore[]): Score['properties'] {
@@ -58,4 +64,8 @@ function total(counts: readonly Count[]): { right: number; of: number } {
     right: 0,
     of: 0,
   });
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
