@@ -32,7 +32,12 @@ const LAYERS = {
   'engine/training': PROGRAM,
   'engine/eval': [...PROGRAM, 'engine/training'],
   'engine/golden': [...PROGRAM, 'engine/training'],
-  'engine/cli': [...PROGRAM, 'engine/training', 'engine/eval', 'engine/golden', 'package.json'], // package.json: the version
+  'engine/experiments': [...PROGRAM, 'engine/training', 'engine/eval'],
+  // package.json: the version
+  'engine/cli': [
+    ...[...PROGRAM, 'engine/training', 'engine/eval', 'engine/experiments'],
+    ...['engine/golden', 'package.json'],
+  ],
   'engine/cli.ts': ['engine', 'package.json'],
   // The browser loads it: no engine comes along but the events of a run, which are a list of schemas.
   'electron/contract.ts': ['engine/errors.ts', 'engine/training/run/events.ts', 'type:engine'],

@@ -10,6 +10,7 @@ const COMMANDS = new Map<string, () => Promise<Command>>([
   ['train', async () => (await import('./cli/train.ts')).trainCommand()],
   ['dataset', async () => (await import('./cli/dataset.ts')).datasetCommand()],
   ['eval', async () => (await import('./cli/eval.ts')).evalCommand()],
+  ['experiment', async () => (await import('./cli/experiment.ts')).experimentCommand()],
   ['check', async () => (await import('./cli/check.ts')).checkCommand()],
   ['inspect', async () => (await import('./cli/inspect.ts')).inspectCommand()],
   ['devices', async () => (await import('./cli/devices.ts')).devicesCommand()],

@@ -1,9 +1,7 @@
 /** @file `hdm-studio eval`: how well a model that learned toy scenes draws what prompts ask for. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { openCheckpoint, type Checkpoint, type Elsewhere } from '../checkpoints/checkpoint.ts';
-import { toHdmError } from '../errors.ts';
 import {
   checkEvaluation,
   evaluate,
@@ -24,18 +22,21 @@ import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
 import { contactSheet, type Captioned } from '../training/data/contact-sheet.ts';
 import { KIND_NAMES, type Kind } from '../training/data/toy-scenes/scene.ts';
 import { untilInterrupted } from './interrupt.ts';
-import { deviceOption, jsonOption, toNumber, toPath, toWhole } from './options.ts';
+import { deviceOption, jsonOption, toInterval, toNumber, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
+import { makeFolder } from './places.ts';
 
 interface EvalOptions extends Elsewhere {
   readonly prompts: number;
   readonly seed: number;
   readonly steps: number;
   readonly cfg: number;
+  readonly treadNegative: number;
   readonly sampler: SamplerName;
   readonly size?: number;
   readonly categories: EvaluationName[];
   readonly kinds: Kind[];
+  readonly ratios: [least: number, most: number];
   readonly device: string;
   readonly out?: string;
   readonly json?: boolean;
@@ -60,8 +61,19 @@ export function evalCommand(): Command {
     .option('--seed <number>', 'seed of prompts and pictures', toWhole, USUAL.seed)
     .option('--steps <number>', 'steps from noise to picture', toWhole, USUAL.steps)
     .option('--cfg <scale>', 'guidance scale, 1 is none', toNumber, USUAL.guidanceScale)
+    .option(
+      '--tread-negative <rate>',
+      'TREAD guidance: part of the tokens left out of the negative',
+      toNumber,
+      USUAL.treadGuidance,
+    )
     .addOption(new Option('--sampler <name>', 'solver').choices(Object.keys(SAMPLERS)).default(USUAL.sampler))
     .option('--size <pixels>', "short side of pictures (default: the model's)", toWhole)
+    .addOption(
+      new Option('--ratios <least:most>', 'long side over short side of pictures')
+        .argParser(toInterval)
+        .default([...USUAL.ratios], 'all'),
+    )
     .addOption(deviceOption())
     .option('--out <folder>', `for ${FILES.scores} and ${FILES.sheet}: what went wrong, on a sheet`, toPath)
     .addOption(jsonOption())
@@ -100,9 +112,10 @@ async function score(path: string, options: EvalOptions, signal: AbortSignal): P
 }
 
 function evaluationOf(options: EvalOptions, { vae }: Checkpoint): EvaluationOptions {
-  const { prompts, seed, steps, cfg, sampler, categories, kinds } = options;
+  const { prompts, seed, steps, sampler, categories, kinds, ratios } = options;
+  const guidance = { guidanceScale: options.cfg, treadGuidance: options.treadNegative };
   const size = options.size ?? nearestSide(vae?.config.sample_size ?? USUAL.size);
-  return { prompts, seed, steps, guidanceScale: cfg, sampler, size, categories, kinds };
+  return { prompts, seed, steps, ...guidance, sampler, size, categories, kinds, ratios };
 }
 
 interface Failure extends Captioned {
@@ -144,14 +157,6 @@ function inLine(counts: Readonly<Record<string, Count>>): string {
 
 function percent(count: Count): string {
   return `${(100 * rate(count)).toFixed(1)} %`;
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw toHdmError(error, folder, 'disk');
-  }
 }
 
 async function write(

@@ -1,5 +1,5 @@
-/** @file Where the pictures of a command go. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+/** @file Where the files of a command go. */
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, sep } from 'node:path';
 import { HdmError, toHdmError } from '../errors.ts';
 import { requireFormat } from '../image/save.ts';
@@ -22,6 +22,15 @@ export function placesFor(out: string, count: number): (seed: number) => string 
   requireFormat(place(0));
   requireWritable(place(Number.MAX_SAFE_INTEGER));
   return place;
+}
+
+/** Makes a folder with all above it, unless it is there. Throws `disk`. */
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw toHdmError(error, folder, 'disk');
+  }
 }
 
 function requireWritable(path: string): void {

@@ -16,11 +16,14 @@ import {
 } from './camera.ts';
 import { judge, type Verdict } from './judge.ts';
 import {
+  ANY_RATIO,
   CATEGORIES,
+  checkScenes,
   evaluationPrompts,
   FIRST_SEED,
   type Category,
   type EvaluationPrompt,
+  type RatioRange,
 } from './prompts.ts';
 import { categoryScore, type CategoryScore, type Judged } from './scores.ts';
 
@@ -34,12 +37,16 @@ export interface EvaluationOptions {
   readonly seed: number;
   readonly steps: number;
   readonly guidanceScale: number;
+  /** TREAD rate of the unconditional branch, 0 to less than 1; 0 is off. */
+  readonly treadGuidance: number;
   readonly sampler: SamplerName;
   /** Short side of pictures, in pixels: a multiple of 16. */
   readonly size: number;
   readonly categories: readonly EvaluationName[];
   /** Kinds of things to ask for. */
   readonly kinds: readonly Kind[];
+  /** Long side over short side of the scenes to ask for, but of the camera's, which are square. */
+  readonly ratios: RatioRange;
 }
 
 export const EVALUATION_DEFAULTS = {
@@ -47,10 +54,12 @@ export const EVALUATION_DEFAULTS = {
   seed: 0,
   steps: DEFAULTS.steps,
   guidanceScale: DEFAULTS.guidanceScale,
+  treadGuidance: DEFAULTS.treadGuidance,
   sampler: DEFAULTS.sampler,
   size: 256,
   categories: EVALUATIONS,
   kinds: KIND_NAMES,
+  ratios: ANY_RATIO,
 } as const satisfies EvaluationOptions;
 
 export interface Evaluation {
@@ -100,8 +109,10 @@ export async function evaluate(
 }
 
 /** Throws `bad-usage` with the first option that cannot be. */
-export function checkEvaluation({ prompts, categories, size, ...options }: EvaluationOptions): void {
+export function checkEvaluation(asked: EvaluationOptions): void {
+  const { prompts, categories, size, kinds, ratios, ...options } = asked;
   checkRequest({ ...DEFAULTS, ...options, seed: FIRST_SEED + options.seed, width: size, height: size });
+  checkScenes(kinds, ratios);
   if (Number.isSafeInteger(prompts) && prompts > 0 && categories.length > 0) return;
   const problem = `expected a whole number of prompts from 1 up, and categories, got ${prompts} of ${categories.length}`;
   throw new HdmError('bad-usage', 'evaluation', problem, 'Leave them out for the usual ones');
@@ -113,7 +124,8 @@ async function judgeCategory(
   options: EvaluationOptions,
   { onProgress, signal }: EvaluationHooks,
 ): Promise<Judged[]> {
-  const prompts = evaluationPrompts(category, options.prompts, options.seed, options.kinds);
+  const { kinds, ratios } = options;
+  const prompts = evaluationPrompts(category, options.prompts, options.seed, kinds, ratios);
   const judged: Judged[] = [];
   for (const [index, prompt] of prompts.entries()) {
     const { text, scene, said } = prompt;
@@ -158,7 +170,7 @@ async function judgeCamera(
 
 function requestFor(
   { text, scene }: Pick<EvaluationPrompt, 'text' | 'scene'>,
-  { steps, guidanceScale, sampler, size, seed }: EvaluationOptions,
+  { steps, guidanceScale, treadGuidance, sampler, size, seed }: EvaluationOptions,
   index: number,
 ): PictureRequest {
   const { width, height } = sceneSize(scene, size);
@@ -169,6 +181,7 @@ function requestFor(
     height: nearestSide(height),
     steps,
     guidanceScale,
+    treadGuidance,
     sampler,
     seed: seed + index,
   };

@@ -6,8 +6,8 @@ import { HdmError } from '../errors.ts';
 import { plainCaption } from '../training/data/captions.ts';
 import { Random } from '../training/data/random.ts';
 import { SAY, sceneSentence, sceneTags } from '../training/data/toy-scenes/caption.ts';
-import { randomScene } from '../training/data/toy-scenes/random-scene.ts';
-import { KIND_NAMES, placeOf, type Kind, type Scene } from '../training/data/toy-scenes/scene.ts';
+import { randomScene, RATIOS } from '../training/data/toy-scenes/random-scene.ts';
+import { extent, KIND_NAMES, placeOf, type Kind, type Scene } from '../training/data/toy-scenes/scene.ts';
 import type { Said } from './judge.ts';
 
 export interface EvaluationPrompt {
@@ -52,32 +52,51 @@ const ASKING = {
 export type Category = keyof typeof ASKING;
 export const CATEGORIES = Object.keys(ASKING) as Category[];
 
+/** Long side over short side, from the least to the most. */
+export type RatioRange = readonly [least: number, most: number];
+export const ANY_RATIO: RatioRange = [1, 2];
+
 /** Share of tags among varied prompts: captions of a scene are three sentences, and tags. */
 const TAGS = 0.25;
 const SAY_ALL: Said = { size: true, place: true, relation: true };
 
 /**
- * The first `number` prompts of a category, always the same for a seed (0..2^52-1); with `kinds`, those without other
- * kinds of things.
- * @throws HdmError `bad-usage` without any kind
+ * The first `number` prompts of a category, always the same for a seed (0..2^52-1); those without other kinds of things
+ * than `kinds`, of scenes whose ratio is in `ratios`.
+ * @throws HdmError `bad-usage` as `checkScenes`
  */
 export function evaluationPrompts(
   category: Category,
   number: number,
   seed: number,
   kinds: readonly Kind[] = KIND_NAMES,
+  ratios = ANY_RATIO,
 ): EvaluationPrompt[] {
-  if (kinds.length === 0) {
-    throw new HdmError('bad-usage', 'evaluation', 'there are no kinds of things to ask for', 'Name some');
-  }
+  checkScenes(kinds, ratios);
   const asking: Asking = ASKING[category];
   const prompts: EvaluationPrompt[] = [];
   for (let i = 0; prompts.length < number; i++) {
     const scene = randomScene(FIRST_SEED + seed, i);
     const isKnown = scene.objects.every(({ kind }) => kinds.includes(kind));
-    if (isKnown && asking.isAsked(scene)) prompts.push(inWords(scene, asking, seed, i));
+    if (isKnown && isWithin(scene.ratio, ratios) && asking.isAsked(scene))
+      prompts.push(inWords(scene, asking, seed, i));
   }
   return prompts;
+}
+
+/** Throws `bad-usage` for kinds and ratios that no scene has. */
+export function checkScenes(kinds: readonly Kind[], ratios: RatioRange): void {
+  if (kinds.length === 0) {
+    throw new HdmError('bad-usage', 'evaluation', 'there are no kinds of things to ask for', 'Name some');
+  }
+  if (RATIOS.some((ratio) => isWithin(ratio, ratios))) return;
+  const problem = `no usual picture has a long side of ${ratios.join(' to ')} short ones`;
+  throw new HdmError('bad-usage', 'evaluation', problem, 'Usual are 1, 1.33, 1.5 and 1.78');
+}
+
+function isWithin(ratio: number, [least, most]: RatioRange): boolean {
+  const { width, height } = extent(ratio); // the shorter of the two is 1
+  return width * height >= least && width * height <= most;
 }
 
 function inWords(scene: Scene, asking: Asking, seed: number, number: number): EvaluationPrompt {

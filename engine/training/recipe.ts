@@ -3,10 +3,11 @@
  * recipe, its data and a device make the same model again.
  */
 import { z } from 'zod';
-import { HdmError } from '../errors.ts';
 import { autoencoderConfig } from '../models/autoencoder-kl.ts';
 import { qwen3Config } from '../models/qwen3.ts';
 import { MAX_CONTEXT, XUT_PRESETS, xutConfig, type XutConfig } from '../models/xut-config.ts';
+import { closed, parseClosed } from './closed.ts';
+import { BUCKET_DEFAULTS } from './data/crops.ts';
 import { optimizerSettings } from './optimizer.ts';
 
 /** How a model is trained. */
@@ -26,17 +27,6 @@ export type AdapterKind = 'lora' | 'loha' | 'lokr';
 const count = z.int().positive();
 const rate = z.number().min(0).max(1);
 const seed = z.int().min(0);
-
-/** An object whose unknown keys are refused with the names of the known ones. */
-function closed<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = Object.keys(shape).join(', ');
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `there is no ${issue.keys.map((key) => `"${key}"`).join(' or ')} here; known are ${known}`
-        : undefined,
-  });
-}
 
 const presetNames = Object.keys(XUT_PRESETS) as [keyof typeof XUT_PRESETS];
 
@@ -86,6 +76,8 @@ const stage = closed({
   /** Blocks are computed again in the backward pass: less memory, more time. */
   checkpointing: z.boolean().default(false),
   crop: z.enum(['shifted-square', 'buckets']).default('shifted-square'),
+  /** Sides of buckets are multiples of this, in pixels: a quarter of a small size makes three shapes. */
+  bucketStep: count.default(BUCKET_DEFAULTS.step),
   /**
    * Of an autoencoder: weight of the divergence in its loss. A large one from the start keeps channels from ever being
    * used; a larger one later makes those that are used stand noise.
@@ -176,17 +168,9 @@ const recipeSchema = closed({
 export type Recipe = z.infer<typeof recipeSchema>;
 export type Stage = Recipe['stages'][number];
 
-const MOST_PROBLEMS = 3;
-
 /** A recipe with all defaults filled in. Throws `bad-usage` that names what is wrong and what is known. */
 export function parseRecipe(value: unknown, where = 'recipe'): Recipe {
-  const result = recipeSchema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.slice(0, MOST_PROBLEMS).map(({ path, message }) => {
-    const place = path.length > 0 ? `"${path.join('.')}": ` : '';
-    return `${place}${message.replace(/^Invalid (input|option): /, '')}`;
-  });
-  throw new HdmError('bad-usage', where, problems.join('; '), 'Correct it', result.error);
+  return parseClosed(recipeSchema, value, where);
 }
 
 /** The config of a transformer from nothing; `undefined` when it begins from a model. */

@@ -56,6 +56,8 @@ describe('eval', () => {
     ['--kinds dragon', 'got "dragon"'],
     ['--sampler magic', 'Allowed choices are'],
     ['--steps 0', 'the steps must be a whole number'],
+    ['--ratios 3:4', 'no usual picture has a long side of 3 to 4 short ones'],
+    ['--tread-negative 1', 'the TREAD rate must be 0 to less than 1'],
     ['--size 100', 'must be a multiple of 16'],
   ])('refuses %s', async (args, says) => {
     expect(refusal(await score(...args.split(' ')), 2)).toContain(says);

@@ -92,6 +92,16 @@ describe('prompts', () => {
     }
   });
 
+  it('are of scenes of the ratios that were wanted', () => {
+    const ratios = (least: number, most: number) =>
+      evaluationPrompts('one', 40, 0, KIND_NAMES, [least, most]).map(({ scene }) => scene.ratio);
+    expect(new Set(ratios(1, 1))).toEqual(new Set([1]));
+    const long = ratios(1.5, 2);
+    expect(long.every((ratio) => Math.max(ratio, 1 / ratio) >= 1.5)).toBe(true);
+    expect([Math.min(...long) < 1, Math.max(...long) > 1]).toEqual([true, true]);
+    expect(() => ratios(1.1, 1.2)).toThrow('no usual picture has a long side of 1.1 to 1.2 short ones');
+  });
+
   it('leave out kinds that were not wanted', () => {
     const prompts = evaluationPrompts('world', 40, 0, ['circle', 'boat']);
     const kinds = new Set(prompts.flatMap(({ scene }) => scene.objects.map(({ kind }) => kind)));
@@ -162,6 +172,14 @@ describe('an evaluation', () => {
     const { camera } = await evaluate(half, { ...OPTIONS, prompts: 48, categories: ['camera'] });
     expect(camera!.x.ratio).toBeCloseTo(0.5, 1);
     expect(camera!.y.ratio).toBeCloseTo(1, 1);
+  });
+
+  it('guides as it is told to', async () => {
+    const { pipeline, requests } = painter((scene) => scene);
+    await evaluate(pipeline, { ...OPTIONS, prompts: 1, treadGuidance: 0.5, guidanceScale: 2 });
+    expect(requests.every(({ treadGuidance }) => treadGuidance === 0.5)).toBe(true);
+    const unguided = { ...OPTIONS, treadGuidance: 0.5, guidanceScale: 1 };
+    await expect(evaluate(pipeline, unguided)).rejects.toThrow('does nothing at a guidance scale of 1');
   });
 
   it('refuses to ask for nothing', async () => {

@@ -1,15 +1,21 @@
-/** @file Line charts as inline SVG, for reports that open without a network. */
+/** @file Line charts as SVG: inside reports that open without a network, and as files. */
 
 export interface Line {
   readonly name: string;
   /** (x, y), x rising. */
   readonly points: readonly (readonly [x: number, y: number])[];
+  /** Around the line, as of several runs: (x, low, high), x rising. */
+  readonly band?: readonly (readonly [x: number, low: number, high: number])[];
   /** Drawn thin and pale, behind the others. */
   readonly isRaw?: boolean;
 }
 
 const [WIDTH, HEIGHT] = [720, 240];
 const MARGIN = { left: 56, right: 12, top: 12, bottom: 28 };
+/** Of a file: height of its title, and of a line of its legend. */
+const [TITLE, LEGEND] = [24, 16];
+const FILE_STYLE =
+  'text { font: 11px system-ui, sans-serif } .title { font-weight: 600 } .grid { stroke: #ddd }';
 const MOST_POINTS = 1000;
 const TICKS = 5;
 /** Okabe and Ito's colours, which colour-blind people can tell apart. */
@@ -17,21 +23,67 @@ const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'
 
 /** A chart of lines over steps; empty when there is nothing to draw. */
 export function lineChart(title: string, lines: readonly Line[]): string {
-  const drawn = lines.filter(({ points }) => points.length > 0);
+  const drawn = drawable(lines);
   if (drawn.length === 0) return '';
-  const all = drawn.flatMap(({ points }) => points);
-  const [left, right] = range(all.map(([x]) => x));
-  const [bottom, top] = range(all.map(([, y]) => y));
+  const legend = drawn
+    .map(({ name }, index) => `<span style="color:${colorOf(index)}">&#9644; ${escapeHtml(name)}</span>`)
+    .join(' ');
+  const svg = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">${plot(drawn)}</svg>`;
+  return `<figure><figcaption>${escapeHtml(title)}</figcaption>${svg}<p class="legend">${legend}</p></figure>`;
+}
+
+/** The same as an SVG file of its own, title and legend inside; empty when there is nothing to draw. */
+export function lineChartFile(title: string, lines: readonly Line[]): string {
+  const drawn = drawable(lines);
+  if (drawn.length === 0) return '';
+  const height = TITLE + HEIGHT + LEGEND * (drawn.length + 1);
+  const legend = drawn.map(
+    ({ name }, index) =>
+      `<text x="${MARGIN.left}" y="${TITLE + HEIGHT + LEGEND * (index + 1)}" fill="${colorOf(index)}">` +
+      `&#9644; ${escapeHtml(name)}</text>`,
+  );
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}">`,
+    `<style>${FILE_STYLE}</style><rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
+    `<text x="${MARGIN.left}" y="${LEGEND}" class="title">${escapeHtml(title)}</text>`,
+    `<g transform="translate(0 ${TITLE})">${plot(drawn)}</g>`,
+    ...legend,
+    '</svg>\n',
+  ].join('\n');
+}
+
+function drawable(lines: readonly Line[]): Line[] {
+  return lines.filter(({ points }) => points.length > 0);
+}
+
+/** Axes, bands and lines, without the `svg` around them. */
+function plot(lines: readonly Line[]): string {
+  const xs = lines.flatMap(({ points }) => points.map(([x]) => x));
+  const ys = lines.flatMap(({ points, band = [] }) =>
+    [...points, ...band].flatMap(([, ...values]) => values),
+  );
+  const [left, right] = range(xs);
+  const [bottom, top] = range(ys);
   const x = (value: number): number =>
     MARGIN.left + ((value - left) / (right - left)) * (WIDTH - MARGIN.left - MARGIN.right);
   const y = (value: number): number =>
     HEIGHT - MARGIN.bottom - ((value - bottom) / (top - bottom)) * (HEIGHT - MARGIN.top - MARGIN.bottom);
-  const paths = drawn.map(({ points, isRaw }, index) => {
-    const place = thinned(points)
+  const place = (points: Line['points']): string =>
+    thinned(points)
       .map(([px, py]) => `${x(px).toFixed(1)},${y(py).toFixed(1)}`)
       .join(' ');
+  const bands = lines.map(({ band = [] }, index) => {
+    const around = [
+      ...band.map(([at, low]) => [at, low] as const),
+      ...band.map(([at, , high]) => [at, high] as const).toReversed(),
+    ];
+    return band.length > 0
+      ? `<polygon points="${place(around)}" fill="${colorOf(index)}" opacity="0.15"/>`
+      : '';
+  });
+  const paths = lines.map(({ points, isRaw }, index) => {
     const style = isRaw ? 'stroke-width="1" opacity="0.35"' : 'stroke-width="2"';
-    return `<polyline points="${place}" fill="none" stroke="${colorOf(index)}" ${style}/>`;
+    return `<polyline points="${place(points)}" fill="none" stroke="${colorOf(index)}" ${style}/>`;
   });
   const rows = ticks(bottom, top).map(
     (value) =>
@@ -41,12 +93,7 @@ export function lineChart(title: string, lines: readonly Line[]): string {
   const columns = ticks(left, right).map(
     (value) => `<text x="${x(value)}" y="${HEIGHT - 8}" text-anchor="middle">${short(value)}</text>`,
   );
-  const legend = drawn
-    .map(({ name }, index) => `<span style="color:${colorOf(index)}">&#9644; ${escapeHtml(name)}</span>`)
-    .join(' ');
-  const picture = [...rows, ...columns, ...paths].join('');
-  const svg = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeHtml(title)}">${picture}</svg>`;
-  return `<figure><figcaption>${escapeHtml(title)}</figcaption>${svg}<p class="legend">${legend}</p></figure>`;
+  return [...rows, ...columns, ...bands, ...paths].join('');
 }
 
 /** Exponentially weighted forwards and backwards, so that the line does not lag behind. */

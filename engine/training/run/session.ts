@@ -60,12 +60,13 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
   try {
     const heldOut = data.heldOut ? await heldOutBatches(data.heldOut, view) : [];
     const { rank, worldSize } = position;
-    const { crop } = stage;
+    const { crop, bucketStep } = stage;
     const loader = await openLoader(data.training, {
       ...view,
       seed: seedOf(recipe, cachedBy),
       batch: recipe.stages[cachedBy]!.batch,
       crop,
+      buckets: { step: bucketStep },
       captions: recipe.captions,
       rank,
       worldSize,

@@ -32,7 +32,7 @@ const BACKGROUNDS = { plain: 0.46, landscape: 0.3, gradient: 0.08, stripes: 0.08
 const TEXTURES = { solid: 0.64, striped: 0.12, dotted: 0.12, outlined: 0.12 } as const;
 const SIZE_SHARES = { small: 1, medium: 1, large: 1 } as const;
 /** Width over height, with those a camera or a screen has. */
-const RATIOS = [1, 1, 1, 4 / 3, 3 / 4, 3 / 2, 2 / 3, 16 / 9, 9 / 16] as const;
+export const RATIOS = [1, 1, 1, 4 / 3, 3 / 4, 3 / 2, 2 / 3, 16 / 9, 9 / 16] as const;
 /** Share of ratios in between. */
 const FREE_RATIOS = 0.3;
 const WIDEST = 16 / 9;
