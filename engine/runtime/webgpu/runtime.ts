@@ -50,7 +50,7 @@ const KEPT: ReadonlySet<string> = new Set([
 
 /**
  * Few queries of wider heads fit in workgroup memory, so that keys are read over and over. Only a VAE has such, over the
- * places of a tile at most, whose scores fit in memory: written out as products it is ten times as fast.
+ * places of a tile at most, whose scores fit in memory: written out, they are products on matrix hardware.
  */
 const WIDEST_HEAD = 256;
 
