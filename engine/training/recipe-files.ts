@@ -1,16 +1,15 @@
 /** @file Recipes as files: those that come with the studio, and those of a person. */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { resourceFolder } from '../checkpoints/resources.ts';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { parseRecipe, type Recipe } from './recipe.ts';
 
 const ENDING = '.json';
 
-/** `resources/recipes` of this program; bundled, the engine lies two folders deep as well. */
-export const RECIPES = fileURLToPath(new URL('../../resources/recipes', import.meta.url));
+export const RECIPES = resourceFolder('recipes');
 
 /** Names of the recipes in a folder. */
 export function recipeNames(folder = RECIPES): string[] {

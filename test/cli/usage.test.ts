@@ -100,7 +100,7 @@ describe('a command line that cannot be', () => {
   });
 
   it.each([
-    ['sample', "required option '--model <path>' not specified"],
+    ['sample', "required option '--prompt <text>' not specified"],
     ['inspect', "missing required argument 'path'"],
     ['check', "missing required argument 'files'"],
     ['bench', 'a command is missing'],

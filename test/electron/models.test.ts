@@ -35,6 +35,7 @@ describe('a model that is imported', () => {
       name: 'Tiny',
       path: tiny.folder,
       usualSide: 64,
+      positions: 'bounding_box',
       isOwned: false,
     });
     expect(model.problem).toBeUndefined();
