@@ -192,6 +192,8 @@ export const model = z.object({
   /** How it counts places, which a hand on the camera must know; absent: the bounding box. */
   positions: z.enum(['bounding_box', 'unit_area']).optional(),
   licence: z.string().optional(),
+  /** Prompts that show what it can draw, each with a ratio of width to height. */
+  examples: z.array(z.object({ prompt: text, ratio: z.number() })).optional(),
   /** Inside the studio's own folder, so removing it may delete the files. */
   isOwned: z.boolean(),
 });

@@ -163,6 +163,7 @@ export const en = {
     addModel: 'Add a model',
     emptyTitle: 'Nothing drawn yet',
     emptyText: 'Describe a picture on the left and press {{keys}}.',
+    examples: 'Or try one of these',
     useSettings: 'Use these settings',
     settingsUsed: 'The form has the settings of this picture.',
     useAsStart: 'Start from this picture',

@@ -165,6 +165,7 @@ export const ja = {
     addModel: 'モデルを追加',
     emptyTitle: 'まだ何も描いていません',
     emptyText: '左で画像を説明して {{keys}} を押してください。',
+    examples: 'または、次の例から選ぶ',
     useSettings: 'この設定を使う',
     settingsUsed: 'この画像の設定をフォームに入れました。',
     useAsStart: 'この画像から始める',

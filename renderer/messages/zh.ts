@@ -163,6 +163,7 @@ export const zh = {
     addModel: '添加模型',
     emptyTitle: '还没有图片',
     emptyText: '在左侧描述画面，然后按 {{keys}}。',
+    examples: '或者试试这些',
     useSettings: '使用这些设置',
     settingsUsed: '已将这张图片的设置填入表单。',
     useAsStart: '以这张图片为起点',

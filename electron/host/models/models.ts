@@ -319,7 +319,7 @@ export class ModelShelf implements Models {
         : undefined;
     const problem = known.problem ?? misfit;
     const licence = row.licence ?? inspection?.licence;
-    const { usualSide, positions } = inspection ?? {};
+    const { usualSide, positions, examples } = inspection ?? {};
     return {
       id: row.id,
       kind,
@@ -331,6 +331,7 @@ export class ModelShelf implements Models {
       ...(usualSide !== undefined && { usualSide }),
       ...(positions !== undefined && { positions }),
       ...(licence !== undefined && { licence }),
+      ...(examples !== undefined && { examples }),
       isOwned: this.#isOwned(row.path),
     };
   }
