@@ -235,8 +235,13 @@ const datasetSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('folder'), path }),
   /** A list: `.jsonl` or `.csv`. */
   z.object({ kind: z.literal('manifest'), path }),
-  /** Scenes that the studio draws itself. */
-  z.object({ kind: z.literal('toy'), seed: z.int().min(0), count: z.int().min(1) }),
+  /** Scenes that the studio draws itself: of all kinds, or the simplest. */
+  z.object({
+    kind: z.literal('toy'),
+    seed: z.int().min(0),
+    count: z.int().min(1),
+    isSimple: z.literal(true).optional(),
+  }),
 ]);
 
 const datasetInfo = z.object({
@@ -317,6 +322,8 @@ const recipe = z.object({
   preset: z.string().optional(),
   /** What it goes on from: a whole model, only the text encoder and VAE of one, or nothing. */
   needs: z.enum(['model', 'parts', 'nothing']),
+  /** What it is made for; absent: pictures of the person. */
+  source: datasetSource.optional(),
   settings: trainingSettings,
 });
 

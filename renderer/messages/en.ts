@@ -740,8 +740,10 @@ export const en = {
       failed: 'Failed.',
     },
     section: { data: 'Pictures', recipe: 'Recipe', settings: 'Settings', cost: 'What it takes' },
-    source: { toy: 'Toy scenes', folder: 'Folder', manifest: 'List' },
+    source: { simple: 'Simplest scenes', toy: 'Toy scenes', folder: 'Folder', manifest: 'List' },
     sourceText: {
+      simple:
+        'One shape on a plain background, told in four words: the smallest model learns its colours in a minute.',
       toy: 'Simple shapes with captions, drawn by the studio itself: to try training without any pictures of your own.',
       folder:
         'Pictures with a text file of the same name beside each, in subfolders too. A subfolder “5_name” counts five times.',

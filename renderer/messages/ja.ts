@@ -742,8 +742,9 @@ export const ja = {
       failed: '失敗しました。',
     },
     section: { data: '画像', recipe: 'レシピ', settings: '設定', cost: '必要なもの' },
-    source: { toy: 'おもちゃの場面', folder: 'フォルダ', manifest: 'リスト' },
+    source: { simple: '一番簡単な場面', toy: 'おもちゃの場面', folder: 'フォルダ', manifest: 'リスト' },
     sourceText: {
+      simple: '無地の背景に図形が一つ、四語のキャプション。最小のモデルでも一分ほどで色を覚えます。',
       toy: 'スタジオが自分で描く、キャプション付きの単純な図形。手持ちの画像がなくても学習を試せます。',
       folder:
         '画像の隣に同じ名前のテキストファイル。サブフォルダも含みます。「5_名前」のサブフォルダは 5 回数えます。',

@@ -737,8 +737,9 @@ export const zh = {
       failed: '失败。',
     },
     section: { data: '图片', recipe: '配方', settings: '设置', cost: '所需资源' },
-    source: { toy: '玩具场景', folder: '文件夹', manifest: '列表' },
+    source: { simple: '最简场景', toy: '玩具场景', folder: '文件夹', manifest: '列表' },
     sourceText: {
+      simple: '纯色背景上的一个图形，描述只有四个词：最小的模型一分钟就能学会颜色。',
       toy: '由本软件自己绘制、带描述的简单图形：没有自己的图片也能试试训练。',
       folder: '图片旁边有同名的文本文件，子文件夹也算。名为“5_名称”的子文件夹计五次。',
       manifest: '列出图片和描述的 JSONL 或 CSV 文件。',

@@ -154,6 +154,7 @@ export class TrainingHost {
 
   /** As when everything is killed: nothing is saved or told. */
   abandon(): void {
+    this.training.list = () => []; // a timer may still want to tell of the runs
     this.database.close();
   }
 }
