@@ -362,6 +362,29 @@ const checkpoint = z.object({
   change: z.number(),
 });
 
+/** What a score asks a model for, and what can be right about a picture; the engine's words. */
+export const SCORED = ['one', 'small', 'two', 'world'] as const;
+const PROPERTIES = [
+  'background', 'count', 'color', 'kind', 'size', 'place', 'texture', 'relation',
+] as const; // prettier-ignore
+const MOVES = ['x', 'y', 'zoom'] as const;
+
+/** Pictures that are right, of those that were judged. */
+const rightOf = z.object({ right: z.int(), of: z.int() });
+
+/** How well a checkpoint draws what prompts for toy scenes ask for. */
+const score = z.object({
+  step: z.int(),
+  scoredAt: moment,
+  device: z.string(),
+  categories: z.record(
+    z.enum(SCORED),
+    z.object({ all: rightOf, properties: z.partialRecord(z.enum(PROPERTIES), rightOf) }),
+  ),
+  /** How far things moved for each pixel that the camera asked for: 1 is right; null: nothing could be measured. */
+  camera: z.record(z.enum(MOVES), z.number().nullable()),
+});
+
 export const run = z.object({
   id,
   plan: trainingPlan,
@@ -386,6 +409,12 @@ export const run = z.object({
   rehearsed: z.object({ tensors: z.int(), seconds }).optional(),
   /** Those that are there, the newest last. */
   checkpoints: z.array(checkpoint),
+  /** Of checkpoints, which may be gone; the newest checkpoint last. */
+  scores: z.array(score),
+  /** Whether a score can say how good its checkpoints are. */
+  canScore: z.boolean(),
+  /** The checkpoint that is being scored, and how many pictures of it were judged. */
+  scoring: z.object({ step: z.int(), done: z.int(), total: z.int() }).optional(),
   /** The last of each kind. */
   warnings: z.array(z.object({ warning: z.enum(WARNINGS), step: z.int(), detail: z.string() })),
   error: failure.optional(),
@@ -680,6 +709,10 @@ export const CALLS = {
   /** Makes a checkpoint, or an adapter, one of the models. `modelId`: what an adapter belongs to. */
   'runs.useCheckpoint': call(z.object({ id, step: z.int() }), z.object({ model, modelId: id.optional() })),
 
+  /** Has a checkpoint draw toy scenes and judges them; one at a time. Answers when it is done, which takes minutes. */
+  'runs.score': call(z.object({ id, step: z.int() }), nothing),
+  'runs.cancelScore': call(nothing, nothing),
+
   /** Folders and model files on the host's machine, for choosing one from a browser. */
   'files.list': call(
     z.object({ folder: path.optional() }),
@@ -772,6 +805,7 @@ export type TrainingCost = z.output<typeof trainingCost>;
 export type Run = z.output<typeof run>;
 export type RunState = z.output<typeof runState>;
 export type Checkpoint = z.output<typeof checkpoint>;
+export type Score = z.output<typeof score>;
 export type StepColumns = z.output<typeof stepColumns>;
 export type Validation = z.output<typeof validation>;
 export type Sample = z.output<typeof sample>;
