@@ -507,6 +507,8 @@ export const settings = z.object({
   shortcuts: z.record(z.string(), z.string()),
   /** The person has seen the first-run page. */
   isWelcomed: z.boolean(),
+  /** The person has gone through the tour, or skipped it. */
+  isToured: z.boolean(),
   /** What training costs here: watts of the machine, price of a kilowatt-hour, sign of the currency. */
   electricity: z
     .object({

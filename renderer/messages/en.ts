@@ -874,6 +874,37 @@ export const en = {
     price: 'Price of a kWh',
     currency: 'Currency',
   },
+  tour: {
+    take: 'Take the two-minute tour',
+    of: 'Step {{number}} of {{total}}',
+    next: 'Next',
+    back: 'Back',
+    skip: 'Skip the tour',
+    done: 'Got it',
+    runName: 'My first model',
+    steps: {
+      prompt: {
+        title: 'Say what to draw',
+        text: 'The model draws what stands here. {{keys}}, or Generate below, begins. Each model knows its own world: the examples show what this one can draw.',
+      },
+      shape: {
+        title: 'Any shape',
+        text: 'Wide and tall pictures come out as well as squares. Choose a ratio, or write width and height.',
+      },
+      seed: {
+        title: 'The same again, or something new',
+        text: 'The same seed and settings draw the same picture. Lock the seed to change one thing at a time; roll the dice for another picture.',
+      },
+      camera: {
+        title: 'A camera you can move',
+        text: 'Switch the viewfinder on, then drag or zoom the picture: the model draws what comes into view, roughly at first, in full when you let go.',
+      },
+      train: {
+        title: 'Train a model of your own',
+        text: 'Everything is filled in: a tiny model, from nothing. Press “Start training” and watch for about a minute: the loss falls, and the samples turn from noise into the colours that their prompts ask for. Then draw with its checkpoint.',
+      },
+    },
+  },
   welcome: {
     title: 'Welcome to HDM Studio',
     text: 'Draw with Home-made Diffusion Models on your own computer.',

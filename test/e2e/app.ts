@@ -260,7 +260,8 @@ export class App {
       const { database } = prepared;
       forgetStarter(database);
       if (!isFirstStart) {
-        setSettings(database, { isWelcomed: true, ...(this.#model && { modelId: MODEL_ID }), ...settings });
+        const known = { isWelcomed: true, isToured: true, ...(this.#model && { modelId: MODEL_ID }) };
+        setSettings(database, { ...known, ...settings });
         if (this.#model) addModel(database, this.#model, `${model} model`);
         const quick = model === 'none' ? {} : { ...QUICK[model], modelId: MODEL_ID };
         setForm(database, { ...form, drawing: { ...quick, ...form?.drawing } });
