@@ -4,7 +4,10 @@
  * addresses, which the window's own origin serves.
  */
 import { z } from 'zod';
+import { evaluationSummary } from '../engine/eval/summary.ts';
 import { PHASES, trainingEvent, WARNINGS } from '../engine/training/run/events.ts';
+
+export { SCORED } from '../engine/eval/summary.ts';
 
 const MAX_TEXT_LENGTH = 100_000;
 const MAX_IDS = 10_000;
@@ -362,28 +365,8 @@ const checkpoint = z.object({
   change: z.number(),
 });
 
-/** What a score asks a model for, and what can be right about a picture; the engine's words. */
-export const SCORED = ['one', 'small', 'two', 'world'] as const;
-const PROPERTIES = [
-  'background', 'count', 'color', 'kind', 'size', 'place', 'texture', 'relation',
-] as const; // prettier-ignore
-const MOVES = ['x', 'y', 'zoom'] as const;
-
-/** Pictures that are right, of those that were judged. */
-const rightOf = z.object({ right: z.int(), of: z.int() });
-
 /** How well a checkpoint draws what prompts for toy scenes ask for. */
-const score = z.object({
-  step: z.int(),
-  scoredAt: moment,
-  device: z.string(),
-  categories: z.record(
-    z.enum(SCORED),
-    z.object({ all: rightOf, properties: z.partialRecord(z.enum(PROPERTIES), rightOf) }),
-  ),
-  /** How far things moved for each pixel that the camera asked for: 1 is right; null: nothing could be measured. */
-  camera: z.record(z.enum(MOVES), z.number().nullable()),
-});
+const score = evaluationSummary.extend({ step: z.int(), scoredAt: moment, device: z.string() });
 
 export const run = z.object({
   id,

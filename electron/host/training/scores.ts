@@ -4,9 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { HdmError } from '../../../engine/errors.ts';
+import { SCORED, summaryOf } from '../../../engine/eval/summary.ts';
 import { nearestSide } from '../../../engine/pipeline/request.ts';
 import { isAdapterMethod } from '../../../engine/training/recipe.ts';
-import { SCORED, type Input, type Run, type Score, type TrainingPlan } from '../../contract.ts';
+import type { Input, Run, Score, TrainingPlan } from '../../contract.ts';
 import type { Loadable, ScoreResult } from '../../engine/protocol.ts';
 import { LongTurn } from '../long-turn.ts';
 import { onlyAdapter } from '../models/contents.ts';
@@ -65,7 +66,8 @@ export class Scores {
     const stop = new AbortController();
     this.#show({ runId: id, stop, shown: { step, done: 0, total: 0 } });
     try {
-      keep(id, toScore(step, await this.#ask(run, step, stop.signal)));
+      const { device, evaluation } = await this.#ask(run, step, stop.signal);
+      keep(id, { step, scoredAt: Date.now(), device, ...summaryOf(evaluation) });
     } finally {
       this.#scoring = undefined;
       onChange();
@@ -126,18 +128,4 @@ function sizeAt({ settings: { stages } }: TrainingPlan, step: number): number {
   let end = 0;
   const stage = stages.find(({ steps }) => step <= (end += steps)) ?? stages.at(-1)!;
   return Math.min(LARGEST, nearestSide(stage.size));
-}
-
-function toScore(step: number, { device, evaluation: { categories, camera } }: ScoreResult): Score {
-  const ratioOf = ({ pictures, ratio }: NonNullable<typeof camera>['x']) => (pictures > 0 ? ratio : null);
-  const { x, y, zoom } = camera!;
-  const shares = SCORED.map((name) => {
-    const { all, properties } = categories[name]!;
-    return [name, { all, properties }] as const;
-  });
-  return {
-    ...{ step, scoredAt: Date.now(), device },
-    categories: Object.fromEntries(shares) as Score['categories'],
-    camera: { x: ratioOf(x), y: ratioOf(y), zoom: ratioOf(zoom) },
-  };
 }
