@@ -45,6 +45,7 @@ export const en = {
     starting: 'Starting…',
     ready: 'Ready',
     drawing: 'Drawing',
+    scoring: 'Scoring',
     training: 'Training',
     run: '{{name}}: step {{step}} of {{steps}}',
     restarting: 'The engine ended and starts again.',

@@ -47,6 +47,7 @@ export const ja = {
     starting: '起動中…',
     ready: '準備完了',
     drawing: '描画中',
+    scoring: '採点中',
     training: '学習中',
     run: '{{name}}：ステップ {{step}} / {{steps}}',
     restarting: 'エンジンが終了したため、再起動しています。',

@@ -47,6 +47,7 @@ export const zh = {
     starting: '正在启动…',
     ready: '就绪',
     drawing: '正在绘制',
+    scoring: '评分中',
     training: '训练中',
     run: '{{name}}：第 {{step}} / {{steps}} 步',
     restarting: '引擎已退出，正在重新启动。',
