@@ -39,8 +39,13 @@ const LAYERS = {
     ...['engine/golden', 'package.json'],
   ],
   'engine/cli.ts': ['engine', 'package.json'],
-  // The browser loads it: no engine comes along but the events of a run, which are a list of schemas.
-  'electron/contract.ts': ['engine/errors.ts', 'engine/training/run/events.ts', 'type:engine'],
+  // The browser loads it: no engine comes along but schemas, of the events of a run and of a score.
+  'electron/contract.ts': [
+    'engine/errors.ts',
+    'engine/training/run/events.ts',
+    'engine/eval/summary.ts',
+    'type:engine',
+  ],
   electron: ['engine', 'electron/contract.ts', 'package.json'],
   renderer: ['electron/contract.ts'],
   build: ['engine', 'electron', 'renderer', 'package.json'],

@@ -4,7 +4,10 @@
  * addresses, which the window's own origin serves.
  */
 import { z } from 'zod';
+import { evaluationSummary } from '../engine/eval/summary.ts';
 import { PHASES, trainingEvent, WARNINGS } from '../engine/training/run/events.ts';
+
+export { SCORED } from '../engine/eval/summary.ts';
 
 const MAX_TEXT_LENGTH = 100_000;
 const MAX_IDS = 10_000;
@@ -192,6 +195,8 @@ export const model = z.object({
   /** How it counts places, which a hand on the camera must know; absent: the bounding box. */
   positions: z.enum(['bounding_box', 'unit_area']).optional(),
   licence: z.string().optional(),
+  /** Prompts that show what it can draw, each with a ratio of width to height. */
+  examples: z.array(z.object({ prompt: text, ratio: z.number() })).optional(),
   /** Inside the studio's own folder, so removing it may delete the files. */
   isOwned: z.boolean(),
 });
@@ -233,8 +238,13 @@ const datasetSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('folder'), path }),
   /** A list: `.jsonl` or `.csv`. */
   z.object({ kind: z.literal('manifest'), path }),
-  /** Scenes that the studio draws itself. */
-  z.object({ kind: z.literal('toy'), seed: z.int().min(0), count: z.int().min(1) }),
+  /** Scenes that the studio draws itself: of all kinds, or the simplest. */
+  z.object({
+    kind: z.literal('toy'),
+    seed: z.int().min(0),
+    count: z.int().min(1),
+    isSimple: z.literal(true).optional(),
+  }),
 ]);
 
 const datasetInfo = z.object({
@@ -315,6 +325,8 @@ const recipe = z.object({
   preset: z.string().optional(),
   /** What it goes on from: a whole model, only the text encoder and VAE of one, or nothing. */
   needs: z.enum(['model', 'parts', 'nothing']),
+  /** What it is made for; absent: pictures of the person. */
+  source: datasetSource.optional(),
   settings: trainingSettings,
 });
 
@@ -353,6 +365,9 @@ const checkpoint = z.object({
   change: z.number(),
 });
 
+/** How well a checkpoint draws what prompts for toy scenes ask for. */
+const score = evaluationSummary.extend({ step: z.int(), scoredAt: moment, device: z.string() });
+
 export const run = z.object({
   id,
   plan: trainingPlan,
@@ -377,6 +392,12 @@ export const run = z.object({
   rehearsed: z.object({ tensors: z.int(), seconds }).optional(),
   /** Those that are there, the newest last. */
   checkpoints: z.array(checkpoint),
+  /** Of checkpoints, which may be gone; the newest checkpoint last. */
+  scores: z.array(score),
+  /** Whether a score can say how good its checkpoints are. */
+  canScore: z.boolean(),
+  /** The checkpoint that is being scored, and how many pictures of it were judged. */
+  scoring: z.object({ step: z.int(), done: z.int(), total: z.int() }).optional(),
   /** The last of each kind. */
   warnings: z.array(z.object({ warning: z.enum(WARNINGS), step: z.int(), detail: z.string() })),
   error: failure.optional(),
@@ -469,6 +490,8 @@ export const settings = z.object({
   shortcuts: z.record(z.string(), z.string()),
   /** The person has seen the first-run page. */
   isWelcomed: z.boolean(),
+  /** The person has gone through the tour, or skipped it. */
+  isToured: z.boolean(),
   /** What training costs here: watts of the machine, price of a kilowatt-hour, sign of the currency. */
   electricity: z
     .object({
@@ -671,6 +694,10 @@ export const CALLS = {
   /** Makes a checkpoint, or an adapter, one of the models. `modelId`: what an adapter belongs to. */
   'runs.useCheckpoint': call(z.object({ id, step: z.int() }), z.object({ model, modelId: id.optional() })),
 
+  /** Has a checkpoint draw toy scenes and judges them; one at a time. Answers when it is done, which takes minutes. */
+  'runs.score': call(z.object({ id, step: z.int() }), nothing),
+  'runs.cancelScore': call(nothing, nothing),
+
   /** Folders and model files on the host's machine, for choosing one from a browser. */
   'files.list': call(
     z.object({ folder: path.optional() }),
@@ -763,6 +790,7 @@ export type TrainingCost = z.output<typeof trainingCost>;
 export type Run = z.output<typeof run>;
 export type RunState = z.output<typeof runState>;
 export type Checkpoint = z.output<typeof checkpoint>;
+export type Score = z.output<typeof score>;
 export type StepColumns = z.output<typeof stepColumns>;
 export type Validation = z.output<typeof validation>;
 export type Sample = z.output<typeof sample>;

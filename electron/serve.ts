@@ -37,7 +37,7 @@ export function serveCommand(): Command {
 
 async function serve(options: ServeOptions): Promise<void> {
   const output = openOutput(false);
-  const { windowFolder } = await import('./host/resources.ts');
+  const { windowFolder } = await import('./host/window-folder.ts');
   requireWindow(windowFolder());
   const { openPlaces } = await import('./host/places.ts');
   const { lockFolder } = await import('./host/lock.ts');

@@ -48,6 +48,13 @@ export function formatNumber(value: number, digits = 2): string {
   return new Intl.NumberFormat(currentLanguage(), { maximumFractionDigits: digits }).format(value);
 }
 
+/** A part of 1, such as "96%". */
+export function formatShare(share: number): string {
+  return new Intl.NumberFormat(currentLanguage(), { style: 'percent', maximumFractionDigits: 0 }).format(
+    share,
+  );
+}
+
 export function formatDate(moment: number): string {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(
     moment,

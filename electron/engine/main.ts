@@ -30,6 +30,7 @@ const functions: EngineFunctions = {
   giveWay: async (runId) => (await loading)?.giveWay(runId) ?? false,
   goOn: async (runId) => (await loading)?.goOn(runId),
   measure: async (task) => (await tasks()).measure(task),
+  score: async (task) => (await tasks()).score(task),
   devices: async () => (await tasks()).devices(),
   check: async (device, folder) => (await tasks()).check(device, folder),
 };

@@ -2,6 +2,7 @@
  * @file What host and engine process say to each other, through birpc over the pipe of `child_process.fork` with
  * 'advanced' serialization (bytes cross as Uint8Array). The process holds one opened model at a time.
  */
+import type { Evaluation, EvaluationOptions } from '../../engine/eval/evaluate.ts';
 import type { FloatDType } from '../../engine/graph/dtype.ts';
 import type { PictureRequest } from '../../engine/pipeline/request.ts';
 import type { PictureLabel } from '../../engine/pipeline/picture-settings.ts';
@@ -85,6 +86,18 @@ export interface TrainResult {
   readonly reason: 'done' | 'stopped';
 }
 
+export interface ScoreTask {
+  readonly id: string;
+  readonly model: Loadable;
+  /** What it does not say is as usual. */
+  readonly options: Partial<EvaluationOptions>;
+}
+
+export interface ScoreResult {
+  readonly device: string;
+  readonly evaluation: Evaluation;
+}
+
 export type MeasuredCost = Omit<TrainingCost, 'freeBytes'>;
 
 /** A class does not cross the pipe, so errors are answers; `trace`, for the log, comes with a bug of ours. */
@@ -112,11 +125,16 @@ export interface EngineFunctions {
   train(task: TrainTask): Promise<Answer<TrainResult>>;
   /** Done between two steps. */
   ask(runId: string, request: RunRequest): void | Promise<void>;
-  /** Holds a run between two steps, so that others have the device. False: it went on, or there is none. */
-  giveWay(runId: string): Promise<boolean>;
-  goOn(runId: string): void | Promise<void>;
+  /**
+   * Holds a run between two steps, or a scoring between two pictures, so that others have the device. False: it went
+   * on, or there is none.
+   */
+  giveWay(taskId: string): Promise<boolean>;
+  goOn(taskId: string): void | Promise<void>;
   /** Some steps of a run that does not begin. */
   measure(task: TrainTask): Promise<Answer<MeasuredCost>>;
+  /** How well a model that learned toy scenes draws them. Steps of its progress are pictures. */
+  score(task: ScoreTask): Promise<Answer<ScoreResult>>;
   devices(): Promise<Answer<DeviceReport[]>>;
   /** Every golden file in `folder`, on a device; those that need the trainer are left out. */
   check(device: string, folder: string): Promise<Answer<CheckResult[]>>;

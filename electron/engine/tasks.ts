@@ -1,6 +1,8 @@
 /** @file What the engine's process does for its host, one piece of work after the other. */
 import packageJson from '../../package.json' with { type: 'json' };
+import { openCheckpoint } from '../../engine/checkpoints/checkpoint.ts';
 import { HdmError, toHdmError } from '../../engine/errors.ts';
+import { evaluate, EVALUATION_DEFAULTS, pictureCount, type Painter } from '../../engine/eval/evaluate.ts';
 import type { Pixels } from '../../engine/image/pixels.ts';
 import { requireFormat, saveImage } from '../../engine/image/save.ts';
 import { saveThumbnail, toPlainWebp } from '../../engine/image/thumbnail.ts';
@@ -12,6 +14,7 @@ import { readStartingPicture } from '../../engine/pipeline/starting-picture.ts';
 import { listDevices, type DeviceReport } from '../../engine/runtime/devices.ts';
 import type { Runtime } from '../../engine/runtime/runtime.ts';
 import type { RunRequest } from '../../engine/training/run/events.ts';
+import { Gate } from '../../engine/training/run/gate.ts';
 import type { CheckResult, Progress } from '../contract.ts';
 import { watchHost } from './host-watch.ts';
 import { PeakMemory } from './memory.ts';
@@ -28,6 +31,8 @@ import {
   type EngineFunctions,
   type HostOfEngineFunctions,
   type MeasuredCost,
+  type ScoreResult,
+  type ScoreTask,
   type TrainResult,
   type TrainTask,
 } from './protocol.ts';
@@ -41,6 +46,8 @@ export class Tasks implements EngineFunctions {
   readonly #tell: Tell;
   readonly #model = new OpenModel();
   readonly #stops = new Map<string, AbortController>();
+  /** Of work that stands aside when the host lets others have the device. */
+  readonly #gates = new Map<string, Gate>();
   /** Settled when the work before is done. */
   #last: Promise<unknown> = Promise.resolve();
   /** The run; it shares the device, as the host lets others draw only while it stands between two steps. */
@@ -72,10 +79,12 @@ export class Tasks implements EngineFunctions {
     const stop = this.#newStop(task.id);
     const training = new Training(task, stop.signal, (event) => this.#tell.trained(task.id, [event]));
     this.#training = training;
+    this.#gates.set(task.id, training.requests.gate);
     try {
       return await answer(async () => training.run(await this.#roomFor(task)));
     } finally {
       this.#stops.delete(task.id);
+      this.#gates.delete(task.id);
       this.#training = undefined;
       this.#tellStatus();
     }
@@ -85,18 +94,32 @@ export class Tasks implements EngineFunctions {
     if (this.#training?.id === runId) this.#training.requests.ask(request);
   }
 
-  async giveWay(runId: string): Promise<boolean> {
-    return this.#training?.id === runId && this.#training.requests.gate.close();
+  async giveWay(taskId: string): Promise<boolean> {
+    return this.#gates.get(taskId)?.close() ?? false;
   }
 
-  goOn(runId: string): void {
-    if (this.#training?.id === runId) this.#training.requests.gate.open();
+  goOn(taskId: string): void {
+    this.#gates.get(taskId)?.open();
   }
 
   measure(task: TrainTask): Promise<Answer<MeasuredCost>> {
     return this.#cancellable(task.id, async (signal) =>
       measureCost(task, await this.#runtimeOf(task), signal),
     );
+  }
+
+  async score(task: ScoreTask): Promise<Answer<ScoreResult>> {
+    const { signal } = this.#newStop(task.id);
+    const gate = new Gate();
+    this.#gates.set(task.id, gate);
+    signal.addEventListener('abort', () => gate.open(), { once: true });
+    try {
+      return await answer(() => this.#score(task, signal, gate));
+    } finally {
+      gate.open();
+      this.#gates.delete(task.id);
+      this.#stops.delete(task.id);
+    }
   }
 
   /** The memory of the model that was drawn with is the run's now. */
@@ -148,6 +171,31 @@ export class Tasks implements EngineFunctions {
     const noise = reducedNoise(request.seed, channels, task.of, request);
     const { pixels } = await pipeline.generate(request, { signal, ...(noise && { noise }) });
     return { bytes: await toPlainWebp(pixels), width: pixels.width, height: pixels.height };
+  }
+
+  /** Each picture is a piece of work of its own: whoever draws in between may need the memory for another model. */
+  async #score(task: ScoreTask, signal: AbortSignal, gate: Gate): Promise<ScoreResult> {
+    const [{ id, model }, tell] = [task, this.#tell];
+    const options = { ...EVALUATION_DEFAULTS, ...task.options };
+    const steps = pictureCount(options);
+    let step = 0;
+    tell.progress(id, { phase: 'loading', step, steps });
+    const painter: Painter = {
+      checkpoint: openCheckpoint(model.path, model),
+      generate: async (request, hooks) => {
+        await gate.pass();
+        return this.#inTurn(async () => {
+          throwIfCancelled(signal);
+          const { pipeline } = await this.#prepare({ model, request }, signal);
+          return pipeline.generate(request, hooks);
+        });
+      },
+    };
+    const evaluation = await evaluate(painter, options, {
+      signal,
+      onProgress: () => tell.progress(id, { phase: 'denoising', step: ++step, steps }),
+    });
+    return { device: this.#model.chosen!.runtime.device, evaluation };
   }
 
   /** The pipeline and the whole request of a task. What can be wrong with it is found before anything slow begins. */

@@ -3,7 +3,13 @@ import { HdmError } from '../../engine/errors.ts';
 import type { Arbiter, DeviceUser, Lease } from './parts.ts';
 
 /** Smaller is more urgent: a hand on the canvas waits for a draft, nobody watches a training run. */
-const URGENCY: Readonly<Record<DeviceUser, number>> = { draft: 0, picture: 1, check: 2, training: 3 };
+const URGENCY: Readonly<Record<DeviceUser, number>> = {
+  draft: 0,
+  picture: 1,
+  check: 2,
+  score: 3,
+  training: 4,
+};
 
 interface Waiting {
   readonly user: DeviceUser;

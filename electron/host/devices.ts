@@ -1,9 +1,9 @@
 /** @file What can compute here, and whether it computes rightly. */
+import { resourceFolder } from '../../engine/checkpoints/resources.ts';
 import type { DeviceReport as EngineReport } from '../../engine/runtime/devices.ts';
 import type { DeviceReport, Output } from '../contract.ts';
 import type { HandlersOf } from './handlers.ts';
 import type { Arbiter, Engine, SettingsStore } from './parts.ts';
-import { resourceFolder } from './resources.ts';
 
 export interface DevicesOptions {
   readonly engine: Engine;

@@ -12,6 +12,8 @@ import type {
   DrawTask,
   EngineStatus,
   MeasuredCost,
+  ScoreResult,
+  ScoreTask,
   TrainResult,
   TrainTask,
 } from '../engine/protocol.ts';
@@ -93,17 +95,21 @@ export class EngineProcess implements Engine, TrainingEngine {
     return this.#task(task.id, signal, (child) => child.functions.measure(task));
   }
 
+  score(task: ScoreTask, { signal, onProgress }: DrawHooks): Promise<ScoreResult> {
+    return this.#task(task.id, signal, (child) => child.functions.score(task), { onProgress });
+  }
+
   /** Without a process there is no run to be asked: these do nothing then. */
   ask(runId: string, request: RunRequest): void {
     this.#child?.functions.ask.asEvent(runId, request).catch(() => {});
   }
 
-  goOn(runId: string): void {
-    this.#child?.functions.goOn.asEvent(runId).catch(() => {});
+  goOn(taskId: string): void {
+    this.#child?.functions.goOn.asEvent(taskId).catch(() => {});
   }
 
-  async giveWay(runId: string): Promise<boolean> {
-    return (await this.#child?.functions.giveWay(runId).catch(() => false)) ?? false;
+  async giveWay(taskId: string): Promise<boolean> {
+    return (await this.#child?.functions.giveWay(taskId).catch(() => false)) ?? false;
   }
 
   async devices(): Promise<DeviceReport[]> {

@@ -11,6 +11,8 @@ import type {
   DrawTask,
   Loadable,
   MeasuredCost,
+  ScoreResult,
+  ScoreTask,
   TrainResult,
   TrainTask,
 } from '../engine/protocol.ts';
@@ -30,15 +32,21 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** The engine as work needs it that stands aside between two of its steps. */
+export interface SharedEngine {
+  /** Fulfilled with true when the work stands; false: it went on, or there is none. */
+  giveWay(taskId: string): Promise<boolean>;
+  goOn(taskId: string): void;
+}
+
 /** The engine as a training run needs it. */
-export interface TrainingEngine {
+export interface TrainingEngine extends SharedEngine {
   /** Throws as `draw`; after the signal it saves first, which may take a while. */
   train(task: TrainTask, hooks: TrainHooks): Promise<TrainResult>;
   ask(runId: string, request: RunRequest): void;
-  /** Fulfilled with true when the run stands between two steps; false: it went on, or there is none. */
-  giveWay(runId: string): Promise<boolean>;
-  goOn(runId: string): void;
   measure(task: TrainTask, signal: AbortSignal): Promise<MeasuredCost>;
+  /** Throws as `draw`. Steps of its progress are pictures. */
+  score(task: ScoreTask, hooks: DrawHooks): Promise<ScoreResult>;
 }
 
 export interface TrainHooks {
@@ -53,7 +61,7 @@ export interface DrawHooks {
 }
 
 /** Who uses the device. One at a time; a draft goes before the next picture, never into one. */
-export type DeviceUser = 'picture' | 'draft' | 'check' | 'training';
+export type DeviceUser = 'picture' | 'draft' | 'check' | 'score' | 'training';
 
 export interface Arbiter {
   /** Waits for its turn. Throws `cancelled` after the signal. */

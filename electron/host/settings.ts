@@ -95,6 +95,7 @@ function usualSettings(places: Places): Settings {
     hubAddress: 'https://huggingface.co',
     shortcuts: {},
     isWelcomed: false,
+    isToured: false,
   };
 }
 

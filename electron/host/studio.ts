@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import packageJson from '../../package.json' with { type: 'json' };
+import { resourceFolder } from '../../engine/checkpoints/resources.ts';
+import { starterFolder } from '../../engine/checkpoints/starter.ts';
 import { HdmError } from '../../engine/errors.ts';
 import type { Snapshot } from '../contract.ts';
 import { DeviceArbiter } from './arbiter.ts';
@@ -23,7 +25,6 @@ import { openLog } from './log.ts';
 import { ModelShelf } from './models/models.ts';
 import { emptyFolder, openPlaces, type Places } from './places.ts';
 import { Prompts } from './prompts/prompts.ts';
-import { resourceFolder } from './resources.ts';
 import { StoredSettings } from './settings.ts';
 import { Datasets } from './training/datasets.ts';
 import { Recipes } from './training/recipes.ts';
@@ -56,7 +57,10 @@ async function putTogether(
   const settings = new StoredSettings({ database, events, places });
   const workspace = new Workspace(database);
   const uploads = new Uploads({ places });
-  const models = new ModelShelf({ database, events, places, settings, uploads });
+  const models = new ModelShelf({
+    ...{ database, events, places, settings, uploads },
+    starter: starterFolder(),
+  });
   const library = new PictureLibrary({
     database,
     events,

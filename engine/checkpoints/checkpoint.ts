@@ -33,6 +33,9 @@ export type TextEncoderConfig = Qwen3Config | Gemma3Config;
 /** How prompts are padded for this model (reference of the released model §5). */
 export type ContextRule = z.infer<typeof contextRule>;
 
+/** A prompt that shows what a model can draw, and the ratio of width to height that goes with it. */
+export type Example = z.infer<typeof example>;
+
 export interface Checkpoint {
   readonly path: string;
   readonly layout: 'diffusers folder' | 'single file' | 'folder of files';
@@ -42,6 +45,8 @@ export interface Checkpoint {
   /** Folder with tokenizer.json. */
   readonly tokenizer: string | undefined;
   readonly context: ContextRule;
+  /** To begin with; none where the model names none. */
+  readonly examples: readonly Example[];
 }
 
 /** Parts that lie elsewhere than in or beside the model. */
@@ -57,16 +62,23 @@ const contextRule = z.object({
   length: z.int().positive().max(MAX_CONTEXT),
 });
 
+const example = z.object({
+  prompt: z.string().trim().min(1).max(300),
+  ratio: z.number().min(0.25).max(4).default(1),
+});
+
 /** Our additions to model_index.json. */
 const modelIndex = z.object({
   context: contextRule.partial().nullish(),
   /** Parts that lie elsewhere; relative to the folder of the file. */
   parts: z.object({ textEncoder: z.string(), vae: z.string(), tokenizer: z.string() }).partial().nullish(),
+  examples: z.array(example).max(12).nullish(),
 });
 
 interface ModelIndex {
   readonly context: Partial<ContextRule>;
   readonly parts: Elsewhere;
+  readonly examples: readonly Example[];
 }
 
 const textEncoderConfig = z.discriminatedUnion('model_type', [qwen3Config, gemma3Config]);
@@ -91,6 +103,7 @@ export function openCheckpoint(path: string, elsewhere: Elsewhere = {}): Checkpo
     transformer: { path: set.path, config, weights: set.tensors },
     ...otherParts(place, elsewhere),
     context: { padding: 'longest', length: config.ctx_size, ...place.index.context },
+    examples: place.index.examples,
   };
 }
 
@@ -246,7 +259,7 @@ function holdsTokenizer(folder: string): boolean {
 
 function indexOf(home: string): ModelIndex {
   const file = join(home, 'model_index.json');
-  const { context, parts } = existsSync(file) ? readJson(file, modelIndex) : {};
+  const { context, parts, examples } = existsSync(file) ? readJson(file, modelIndex) : {};
   const { padding, length } = context ?? {};
   const { textEncoder, vae, tokenizer } = parts ?? {};
   return {
@@ -256,5 +269,6 @@ function indexOf(home: string): ModelIndex {
       ...(vae && { vae: resolve(home, vae) }),
       ...(tokenizer && { tokenizer: resolve(home, tokenizer) }),
     },
+    examples: examples ?? [],
   };
 }

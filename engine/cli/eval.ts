@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { openCheckpoint, type Checkpoint, type Elsewhere } from '../checkpoints/checkpoint.ts';
+import { requireStarter } from '../checkpoints/starter.ts';
 import {
   checkEvaluation,
   evaluate,
@@ -22,7 +23,7 @@ import { SAMPLERS, type SamplerName } from '../sampling/samplers.ts';
 import { contactSheet, type Captioned } from '../training/data/contact-sheet.ts';
 import { KIND_NAMES, type Kind } from '../training/data/toy-scenes/scene.ts';
 import { untilInterrupted } from './interrupt.ts';
-import { deviceOption, jsonOption, toInterval, toNumber, toPath, toWhole } from './options.ts';
+import { deviceOption, jsonOption, STARTER_WORDS, toInterval, toNumber, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
 import { makeFolder } from './places.ts';
 
@@ -51,7 +52,7 @@ const USUAL = EVALUATION_DEFAULTS;
 export function evalCommand(): Command {
   return new Command('eval')
     .description('draw toy scenes with a model that learned them, and count what is as the prompts asked')
-    .argument('<path>', 'file or folder of an HDM model', toPath)
+    .argument('[path]', `file or folder of an HDM model (default: ${STARTER_WORDS})`, toPath)
     .option('--text-encoder <path>', 'text encoder, when it is not in the model', toPath)
     .option('--vae <path>', 'VAE, when it is not in the model', toPath)
     .option('--tokenizer <path>', 'folder of the tokenizer, when it is not in the model', toPath)
@@ -77,8 +78,8 @@ export function evalCommand(): Command {
     .addOption(deviceOption())
     .option('--out <folder>', `for ${FILES.scores} and ${FILES.sheet}: what went wrong, on a sheet`, toPath)
     .addOption(jsonOption())
-    .action((path: string, options: EvalOptions) =>
-      untilInterrupted((signal) => score(path, options, signal)),
+    .action((path: string | undefined, options: EvalOptions) =>
+      untilInterrupted((signal) => score(path ?? requireStarter(), options, signal)),
     );
 }
 

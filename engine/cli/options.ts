@@ -2,6 +2,9 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { DEVICE_CHOICES, parseDevice } from '../runtime/device-names.ts';
 
+/** What a command uses that was given no model, in the words of its help. */
+export const STARTER_WORDS = 'the starter model that comes with the studio';
+
 /** A path, as it is: an empty one comes from a variable that is not set. */
 export function toPath(text: string): string {
   if (text !== '') return text;

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { openCheckpoint, type Checkpoint } from '../checkpoints/checkpoint.ts';
+import { requireStarter } from '../checkpoints/starter.ts';
 import { HdmError } from '../errors.ts';
 import { saveImage } from '../image/save.ts';
 import { pictureSettings, type PictureLabel } from '../pipeline/picture-settings.ts';
@@ -24,6 +25,7 @@ import { untilInterrupted } from './interrupt.ts';
 import {
   deviceOption,
   jsonOption,
+  STARTER_WORDS,
   toAdapters,
   toInterval,
   toNumber,
@@ -35,7 +37,7 @@ import { openOutput } from './output.ts';
 import { placesFor } from './places.ts';
 
 interface SampleOptions {
-  readonly model: string;
+  readonly model?: string;
   readonly textEncoder?: string;
   readonly vae?: string;
   readonly tokenizer?: string;
@@ -73,7 +75,7 @@ const STRENGTH = 0.6;
 export function sampleCommand(): Command {
   return new Command('sample')
     .description('make pictures from a prompt')
-    .requiredOption('--model <path>', 'file or folder of an HDM model', toPath)
+    .option('--model <path>', `file or folder of an HDM model (default: ${STARTER_WORDS})`, toPath)
     .option('--text-encoder <path>', 'text encoder, when it is not in the model', toPath)
     .option('--vae <path>', 'VAE, when it is not in the model', toPath)
     .option('--tokenizer <path>', 'folder of the tokenizer, when it is not in the model', toPath)
@@ -121,7 +123,8 @@ async function draw(options: SampleOptions, signal: AbortSignal): Promise<void> 
     throw new HdmError('bad-usage', '--count', 'expected at least 1, got 0', 'Leave it out for one picture');
   // What can be wrong with the words of the user is found before anything slow begins.
   const places = placesFor(options.out, options.count);
-  const checkpoint = openCheckpoint(options.model, options);
+  const model = options.model ?? requireStarter();
+  const checkpoint = openCheckpoint(model, options);
   const asked = requestOf(options, checkpoint);
   checkRequest({ ...asked, seed: asked.seed + (options.count - 1) });
   const first = { ...asked, ...optional('from', await startingPicture(options, asked)) };
@@ -143,7 +146,7 @@ async function draw(options: SampleOptions, signal: AbortSignal): Promise<void> 
         onProgress: ({ step, steps }) => output.progress(label, step, steps),
       });
       const path = places(request.seed);
-      await saveImage(path, pixels, pictureSettings(request, pipeline, labelOf(options)));
+      await saveImage(path, pixels, pictureSettings(request, pipeline, labelOf(model, options)));
       output.line(`${path} (seed ${request.seed})`);
       pictures.push({ path, seed: request.seed, width: request.width, height: request.height });
     }
@@ -194,7 +197,7 @@ async function startingPicture(
   return readStartingPicture(files, size);
 }
 
-function labelOf({ adapter, model }: SampleOptions): PictureLabel {
+function labelOf(model: string, { adapter }: SampleOptions): PictureLabel {
   return {
     appVersion: packageJson.version,
     adapters: adapter.map(({ path, strength }) => ({ file: basename(path), strength })),

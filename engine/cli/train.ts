@@ -5,6 +5,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { HdmError } from '../errors.ts';
 import { openRuntime } from '../runtime/devices.ts';
 import { datasetSource } from '../training/data/dataset.ts';
+import { TOY_WORDS } from '../training/data/toy-scenes/world.ts';
 import { totalSteps, type Recipe } from '../training/recipe.ts';
 import { recipeNames, readRecipe } from '../training/recipe-files.ts';
 import { estimateRun, type RunEstimate } from '../training/run/estimate.ts';
@@ -36,7 +37,7 @@ export function trainCommand(): Command {
     .argument('[recipe]', 'a file, or one of: ' + recipeNames().join(', '))
     .option(
       '--data <place>',
-      'folder of pictures, .jsonl or .csv list, or "toy" or "toy-simple" for scenes made here',
+      `folder of pictures, .jsonl or .csv list, or ${TOY_WORDS.join(' or ')} for scenes made here (default: the recipe's)`,
       toPath,
     )
     .option('--out <folder>', 'folder of the run: a new one, or with --resume the one to go on with', toPath)
@@ -55,7 +56,8 @@ export function trainCommand(): Command {
 async function train(word: string | undefined, options: TrainOptions): Promise<void> {
   const output = openOutput(options.json ?? false);
   const recipe = recipeOf(word, options);
-  const data = options.data === undefined ? undefined : absolute(datasetSource(options.data));
+  const place = options.data ?? (options.resume ? undefined : recipe?.data);
+  const data = place === undefined ? undefined : absolute(datasetSource(place));
   if (!options.resume && data === undefined) {
     throw new HdmError('bad-usage', '--data', 'a new run needs pictures', 'Name a folder, a list, or "toy"');
   }

@@ -86,15 +86,19 @@ export interface EvaluationHooks {
   readonly signal?: AbortSignal;
 }
 
+/** What draws. */
+export type Painter = Pick<Pipeline, 'checkpoint' | 'generate'>;
+
 const CAMERA_PART = 12;
 const MOVES = Object.keys(CAMERA_MOVES) as CameraMove[];
+const PICTURES_PER_CAMERA = MOVES.length + 1;
 
 /**
  * Draws pictures one after the other and judges them. The same options give the same scores on the same device.
  * @throws HdmError `bad-usage` for options that cannot be, and whatever `pipeline.generate` throws
  */
 export async function evaluate(
-  pipeline: Pipeline,
+  painter: Painter,
   options: EvaluationOptions,
   hooks: EvaluationHooks = {},
 ): Promise<Evaluation> {
@@ -102,10 +106,16 @@ export async function evaluate(
   const categories: Partial<Record<Category, CategoryScore>> = {};
   for (const category of CATEGORIES) {
     if (!options.categories.includes(category)) continue;
-    categories[category] = categoryScore(await judgeCategory(pipeline, category, options, hooks));
+    categories[category] = categoryScore(await judgeCategory(painter, category, options, hooks));
   }
   if (!options.categories.includes('camera')) return { options, categories };
-  return { options, categories, camera: await judgeCamera(pipeline, options, hooks) };
+  return { options, categories, camera: await judgeCamera(painter, options, hooks) };
+}
+
+/** How many pictures an evaluation draws. */
+export function pictureCount({ prompts, categories }: EvaluationOptions): number {
+  const judged = categories.filter((name) => name !== 'camera').length * prompts;
+  return judged + (categories.includes('camera') ? cameraPromptCount(prompts) * PICTURES_PER_CAMERA : 0);
 }
 
 /** Throws `bad-usage` with the first option that cannot be. */
@@ -119,7 +129,7 @@ export function checkEvaluation(asked: EvaluationOptions): void {
 }
 
 async function judgeCategory(
-  pipeline: Pipeline,
+  painter: Painter,
   category: Category,
   options: EvaluationOptions,
   { onProgress, signal }: EvaluationHooks,
@@ -130,7 +140,7 @@ async function judgeCategory(
   for (const [index, prompt] of prompts.entries()) {
     const { text, scene, said } = prompt;
     const request = requestFor(prompt, options, index);
-    const { pixels } = await pipeline.generate(request, { ...(signal && { signal }) });
+    const { pixels } = await painter.generate(request, { ...(signal && { signal }) });
     const verdict = judge(pixels, scene, said);
     judged.push({ scene, verdict });
     const total = prompts.length;
@@ -141,19 +151,19 @@ async function judgeCategory(
 
 /** Every prompt is drawn without a camera, then once with each kind of move. */
 async function judgeCamera(
-  pipeline: Pipeline,
+  painter: Painter,
   options: EvaluationOptions,
   { onProgress, signal }: EvaluationHooks,
 ): Promise<Record<CameraMove, CameraScore>> {
-  const prompts = cameraPrompts(Math.ceil(options.prompts / CAMERA_PART), options.seed, options.kinds);
-  const { positions } = pipeline.checkpoint.transformer.config;
+  const prompts = cameraPrompts(cameraPromptCount(options.prompts), options.seed, options.kinds);
+  const { positions } = painter.checkpoint.transformer.config;
   const measures: Record<CameraMove, (CameraMeasure | undefined)[]> = { x: [], y: [], zoom: [] };
-  const total = prompts.length * (MOVES.length + 1);
+  const total = prompts.length * PICTURES_PER_CAMERA;
   let done = 0;
   for (const [index, prompt] of prompts.entries()) {
     const still = requestFor(prompt, options, index);
     const draw = async (request: PictureRequest) => {
-      const { pixels } = await pipeline.generate(request, { ...(signal && { signal }) });
+      const { pixels } = await painter.generate(request, { ...(signal && { signal }) });
       await onProgress?.({ name: 'camera', done: ++done, total, prompt: prompt.text, pixels });
       return pixels;
     };
@@ -166,6 +176,10 @@ async function judgeCamera(
     }
   }
   return { x: cameraScore(measures.x), y: cameraScore(measures.y), zoom: cameraScore(measures.zoom) };
+}
+
+function cameraPromptCount(prompts: number): number {
+  return Math.ceil(prompts / CAMERA_PART);
 }
 
 function requestFor(

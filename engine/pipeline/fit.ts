@@ -6,8 +6,10 @@ import { latentScale } from '../models/autoencoder-kl.ts';
 /** Pixels per latent number, and latent numbers per token, along an axis: what sizes of pictures rest on. */
 const [LATENT_SCALE, PATCH_SIZE] = [8, 2];
 
+type Fitted = Pick<Checkpoint, 'path' | 'transformer' | 'textEncoder' | 'vae'>;
+
 /** Throws `bad-model` with the first thing that does not fit. All parts that the model needs must be there. */
-export function requireFit({ path, transformer, textEncoder, vae }: Checkpoint): void {
+export function requireFit({ path, transformer, textEncoder, vae }: Fitted): void {
   const { patch_size, input_dim, ctx_dim, addon_info_embs_dim, class_cond, double_t } = transformer.config;
   const { latent_channels, in_channels, out_channels } = vae!.config;
   const scale = latentScale(vae!.config);

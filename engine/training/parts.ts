@@ -105,12 +105,9 @@ export function requireDenoisingModel(
   const whole = { weights: new Map(), path: NOTHING };
   requireFit({
     path: path ?? 'recipe',
-    layout: 'diffusers folder',
     transformer: { ...whole, config: transformer!.config },
     textEncoder: textEncoder && { ...whole, config: textEncoder.config },
     vae: { ...whole, config: vae!.config },
-    tokenizer,
-    context: { padding: 'max_length', length: transformer!.config.ctx_size },
   });
   return { ...model, transformer: transformer!, vae: { ...vae!, weights: vae!.weights! } };
 }

@@ -1,22 +1,30 @@
 /** @file Recipes as files: those that come with the studio, and those of a person. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { resourceFolder } from '../checkpoints/resources.ts';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { parseRecipe, type Recipe } from './recipe.ts';
 
 const ENDING = '.json';
+/** Names of recipes, one a line, the small and useful ones first. */
+const ORDER = 'order.txt';
 
-/** `resources/recipes` of this program; bundled, the engine lies two folders deep as well. */
-export const RECIPES = fileURLToPath(new URL('../../resources/recipes', import.meta.url));
+export const RECIPES = resourceFolder('recipes');
 
-/** Names of the recipes in a folder. */
+/** Names of the recipes in a folder, in the order that it gives; those it does not know come last. */
 export function recipeNames(folder = RECIPES): string[] {
   if (!existsSync(folder)) return [];
   const files = readdirSync(folder).filter((file) => extname(file) === ENDING);
-  return files.map((file) => basename(file, ENDING)).sort();
+  const names = files.map((file) => basename(file, ENDING)).sort();
+  const ordered = orderOf(folder).filter((name) => names.includes(name));
+  return [...new Set([...ordered, ...names])];
+}
+
+function orderOf(folder: string): string[] {
+  const path = join(folder, ORDER);
+  return existsSync(path) ? readFileSync(path, 'utf8').split(/\r?\n/) : [];
 }
 
 /**

@@ -8,6 +8,7 @@ import { qwen3Config } from '../models/qwen3.ts';
 import { MAX_CONTEXT, XUT_PRESETS, xutConfig, type XutConfig } from '../models/xut-config.ts';
 import { closed, parseClosed } from './closed.ts';
 import { BUCKET_DEFAULTS } from './data/crops.ts';
+import { TOY_WORDS } from './data/toy-scenes/world.ts';
 import { optimizerSettings } from './optimizer.ts';
 
 /** How a model is trained. */
@@ -105,6 +106,8 @@ const recipeSchema = closed({
   /** What it is for, in words. */
   about: z.string().default(''),
   method: z.enum(Object.keys(METHODS) as [Method]),
+  /** Toy scenes that it is made for: what it is trained on where nobody says otherwise. */
+  data: z.enum(TOY_WORDS).optional(),
   model: model.prefault({}),
   adapter: adapter.prefault({}),
   stages: z.array(stage).min(1),

@@ -45,6 +45,7 @@ export const en = {
     starting: 'Starting…',
     ready: 'Ready',
     drawing: 'Drawing',
+    scoring: 'Scoring',
     training: 'Training',
     run: '{{name}}: step {{step}} of {{steps}}',
     restarting: 'The engine ended and starts again.',
@@ -163,6 +164,7 @@ export const en = {
     addModel: 'Add a model',
     emptyTitle: 'Nothing drawn yet',
     emptyText: 'Describe a picture on the left and press {{keys}}.',
+    examples: 'Or try one of these',
     useSettings: 'Use these settings',
     settingsUsed: 'The form has the settings of this picture.',
     useAsStart: 'Start from this picture',
@@ -726,6 +728,31 @@ export const en = {
     best: 'Best so far',
     use: 'Use in Create',
     useStep: 'Use in Create: the checkpoint of step {{step}}',
+    score: {
+      title: 'Score',
+      action: 'Score',
+      actionStep: 'Score the checkpoint of step {{step}}',
+      hint: 'Draws toy scenes with this checkpoint and counts what is as the prompts asked. Takes some minutes.',
+      scoring: 'Scoring step {{step}}',
+      of: '{{done}} of {{total}} pictures',
+      text: 'Pictures that are right in everything the prompt asked, of {{count}} each.',
+      details: 'Property by property: step {{step}}',
+      asked: { one: 'One thing', small: 'Small things', two: 'Two things', world: 'Whole world' },
+      camera: 'Camera error',
+      cameraHint: 'How far things move beside what the camera asked for',
+      cameraText:
+        'How far things follow the camera, 1 is right: sideways {{x}} · up and down {{y}} · zoom {{zoom}}',
+      property: {
+        background: 'Background',
+        count: 'Number of things',
+        color: 'Colour',
+        kind: 'Kind',
+        size: 'Size',
+        place: 'Place',
+        texture: 'Texture',
+        relation: 'Relation',
+      },
+    },
     log: 'Events',
     noLog: 'Nothing happened yet.',
     event: {
@@ -739,8 +766,10 @@ export const en = {
       failed: 'Failed.',
     },
     section: { data: 'Pictures', recipe: 'Recipe', settings: 'Settings', cost: 'What it takes' },
-    source: { toy: 'Toy scenes', folder: 'Folder', manifest: 'List' },
+    source: { simple: 'Simplest scenes', toy: 'Toy scenes', folder: 'Folder', manifest: 'List' },
     sourceText: {
+      simple:
+        'One shape on a plain background, told in four words: the smallest model learns its colours in a minute.',
       toy: 'Simple shapes with captions, drawn by the studio itself: to try training without any pictures of your own.',
       folder:
         'Pictures with a text file of the same name beside each, in subfolders too. A subfolder “5_name” counts five times.',
@@ -790,7 +819,7 @@ export const en = {
       vae: 'A VAE',
     },
     methodText: {
-      pretrain: 'A model from nothing. It takes long, and learns only what your pictures show.',
+      pretrain: 'A model from nothing: it learns only what its pictures show.',
       continue: 'All weights of a model learn on, as in its own training.',
       finetune: 'All weights of a model learn from new pictures. Needs the most memory.',
       lora: 'A small file beside a model that teaches it a style or a subject.',
@@ -845,6 +874,37 @@ export const en = {
     watts: 'Watts of this machine',
     price: 'Price of a kWh',
     currency: 'Currency',
+  },
+  tour: {
+    take: 'Take the two-minute tour',
+    of: 'Step {{number}} of {{total}}',
+    next: 'Next',
+    back: 'Back',
+    skip: 'Skip the tour',
+    done: 'Got it',
+    runName: 'My first model',
+    steps: {
+      prompt: {
+        title: 'Say what to draw',
+        text: 'The model draws what stands here. {{keys}}, or Generate below, begins. Each model knows its own world: the examples show what this one can draw.',
+      },
+      shape: {
+        title: 'Any shape',
+        text: 'Wide and tall pictures come out as well as squares. Choose a ratio, or write width and height.',
+      },
+      seed: {
+        title: 'The same again, or something new',
+        text: 'The same seed and settings draw the same picture. Lock the seed to change one thing at a time; roll the dice for another picture.',
+      },
+      camera: {
+        title: 'A camera you can move',
+        text: 'Switch the viewfinder on, then drag or zoom the picture: the model draws what comes into view, roughly at first, in full when you let go.',
+      },
+      train: {
+        title: 'Train a model of your own',
+        text: 'Everything is filled in: a tiny model, from nothing. Press “Start training” and watch for about a minute: the loss falls, and the samples turn from noise into the colours that their prompts ask for. Then draw with its checkpoint.',
+      },
+    },
   },
   welcome: {
     title: 'Welcome to HDM Studio',

@@ -221,6 +221,9 @@ describe('a config', () => {
       '{"context":{"padding":"max_length","length":1000000000}}',
       '"context.length": expected number to be <=4096',
     ],
+    ['{"examples":["a cat"]}', '"examples.0": expected object, got "a cat"'],
+    ['{"examples":[{"prompt":" "}]}', '"examples.0.prompt": expected string to have >=1 characters'],
+    ['{"examples":[{"prompt":"a cat","ratio":9}]}', '"examples.0.ratio": expected number to be <=4'],
   ])('of the whole model that cannot be is refused: %s', async (text, says) => {
     writeFileSync(join(model, 'model_index.json'), text);
     const line = await complaint();

@@ -100,7 +100,9 @@ describe('a command line that cannot be', () => {
   });
 
   it.each([
-    ['sample', "required option '--model <path>' not specified"],
+    ['sample', "required option '--prompt <text>' not specified"],
+    ['train lokr --out runs/mine', 'a new run needs pictures'],
+    ['train toy-simple --device cpu', '--out is missing'], // the recipe knows its pictures
     ['inspect', "missing required argument 'path'"],
     ['check', "missing required argument 'files'"],
     ['bench', 'a command is missing'],

@@ -20,7 +20,16 @@ import {
 } from '@playwright/test';
 import type { Settings } from '../../electron/contract.ts';
 import { writeTinyModel } from '../helpers/tiny-model.ts';
-import { addModel, MODEL_ID, prepare, setForm, setSettings, type KeptForm, type Prepared } from './data.ts';
+import {
+  addModel,
+  forgetStarter,
+  MODEL_ID,
+  prepare,
+  setForm,
+  setSettings,
+  type KeptForm,
+  type Prepared,
+} from './data.ts';
 import { childrenOf, commandOf, gone, HAS_PROCESSES } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -249,8 +258,10 @@ export class App {
     mkdirSync(this.home);
     await prepare(this.data, async (prepared) => {
       const { database } = prepared;
+      forgetStarter(database);
       if (!isFirstStart) {
-        setSettings(database, { isWelcomed: true, ...(this.#model && { modelId: MODEL_ID }), ...settings });
+        const known = { isWelcomed: true, isToured: true, ...(this.#model && { modelId: MODEL_ID }) };
+        setSettings(database, { ...known, ...settings });
         if (this.#model) addModel(database, this.#model, `${model} model`);
         const quick = model === 'none' ? {} : { ...QUICK[model], modelId: MODEL_ID };
         setForm(database, { ...form, drawing: { ...quick, ...form?.drawing } });

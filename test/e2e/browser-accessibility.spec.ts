@@ -23,9 +23,17 @@ import {
 test.describe('the first start', () => {
   test.use({ appOptions: { isFirstStart: true } });
 
-  test('the welcome has no serious fault', async ({ app }) => {
-    await expect(app.page.getByRole('dialog', { name: en.welcome.title })).toBeVisible();
+  test('the welcome and the tour have no serious fault', async ({ app }) => {
+    const welcome = app.page.getByRole('dialog', { name: en.welcome.title });
+    await expect(welcome).toBeVisible();
     await expectNoFaults(app.page);
+    await welcome.getByRole('button', { name: en.tour.take }).click();
+    for (const { title } of Object.values(en.tour.steps)) {
+      const card = app.page.getByRole('dialog', { name: title });
+      await expect(card).toBeVisible();
+      await expectNoFaults(app.page, title);
+      await card.getByRole('button').last().click();
+    }
   });
 });
 

@@ -51,6 +51,13 @@ export function addModel(database: DatabaseSync, path: string, name: string): vo
     .run(MODEL_ID, name, path);
 }
 
+/** The model that comes with the studio is not wanted: tests bring their own, which are quick. */
+export function forgetStarter(database: DatabaseSync): void {
+  database
+    .prepare("INSERT INTO models (id, kind, name, path, added_at) VALUES ('starter', 'forgotten', '', '', 0)")
+    .run();
+}
+
 export interface StoredJob {
   readonly id: string;
   readonly state: JobState;

@@ -1,7 +1,7 @@
 /** @file Training runs that were never trained, the same in every test: for what is looked at. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TrainingPlan } from '../../electron/contract.ts';
+import type { Score, TrainingPlan } from '../../electron/contract.ts';
 import { fromPixels } from '../../engine/image/pixels.ts';
 import { readPicture } from '../../engine/training/data/pictures.ts';
 import type { TrainingEvent } from '../../engine/training/run/events.ts';
@@ -102,7 +102,23 @@ function progressOf(step: number, isInterrupted: boolean) {
       validationLoss: 0.2794,
     },
     ...{ imagesPerSecond: 9.6, memoryBytes: 5.1e9, rehearsed: { tensors: 412, seconds: 2.3 }, checkpoints },
+    scores: [scoreOf(400, 0.4), scoreOf(800, 0.7)],
     warnings: isInterrupted ? [{ warning: 'overflow', step: 317, detail: '1 update was skipped' }] : [],
+  };
+}
+
+/** Of a checkpoint that draws so much of everything right. */
+function scoreOf(step: number, share: number): Score {
+  const of = 24;
+  const rightOf = (part: number) => ({ right: Math.round(of * part), of });
+  const category = (part: number) => ({
+    all: rightOf(share * part),
+    properties: { background: rightOf(1), color: rightOf((1 + share * part) / 2), kind: rightOf(share) },
+  });
+  return {
+    ...{ step, scoredAt: FIRST_MOMENT + step * STEP_MS, device: 'webgpu' },
+    categories: { one: category(1), small: category(0.8), two: category(0.5), world: category(0.6) },
+    camera: { x: 1 - share / 10, y: 0.97, zoom: null },
   };
 }
 

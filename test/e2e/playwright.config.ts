@@ -12,9 +12,16 @@ import { defineConfig } from '@playwright/test';
 const OUT = fileURLToPath(new URL('../../out/e2e', import.meta.url));
 
 /** What the server for browsers does, and what pages look like and do that no shell has a part in. */
-const BROWSER_ONLY = ['browser-*', 'screens', 'camera', 'compare', 'scroll', 'settings', 'start'].map(
-  (name) => `${name}.spec.ts`,
-);
+const BROWSER_ONLY = [
+  'browser-*',
+  'screens',
+  'camera',
+  'compare',
+  'scroll',
+  'settings',
+  'start',
+  'first-run',
+].map((name) => `${name}.spec.ts`);
 
 export default defineConfig({
   testDir: '.',

@@ -135,6 +135,10 @@ test.describe('every screen', () => {
     await look(app, 'train');
     await page.getByRole('heading', { name: en.train.samples }).scrollIntoViewIfNeeded();
     await look(app, 'train-samples');
+    const score = page.getByRole('region', { name: en.train.score.title });
+    await score.getByRole('button').first().click();
+    await score.getByRole('cell').last().scrollIntoViewIfNeeded();
+    await look(app, 'train-score', [], ['light']);
     await page.getByRole('region', { name: en.train.samples }).getByRole('button').last().click();
     await page.getByLabel(en.train.compareStep).selectOption({ index: 1 });
     await look(app, 'train-sample');

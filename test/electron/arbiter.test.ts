@@ -24,16 +24,16 @@ describe('the arbiter of the device', () => {
     await Promise.all([use(), use(), use()]);
   });
 
-  it('goes by urgency, not by arrival: draft, picture, check, training', async () => {
+  it('goes by urgency, not by arrival: draft, picture, check, score, training', async () => {
     const arbiter = new DeviceArbiter();
     const first = await arbiter.take('picture');
     const order: string[] = [];
-    const users: DeviceUser[] = ['training', 'check', 'picture', 'draft'];
+    const users: DeviceUser[] = ['training', 'score', 'check', 'picture', 'draft'];
     const visits = users.map((user) => visit(arbiter, user, order));
     expect(order).toEqual([]);
     first.release();
     await Promise.all(visits);
-    expect(order).toEqual(['draft', 'picture', 'check', 'training']);
+    expect(order).toEqual(['draft', 'picture', 'check', 'score', 'training']);
   });
 
   it('keeps the order of arrival among equals', async () => {

@@ -5,7 +5,7 @@ import type { CheckResult, EngineState, Settings } from '../../electron/contract
 import { selfCheck } from '../../electron/engine/self-check.ts';
 import { devicesHandlers } from '../../electron/host/devices.ts';
 import type { DeviceUser, Engine } from '../../electron/host/parts.ts';
-import { resourceFolder } from '../../electron/host/resources.ts';
+import { resourceFolder } from '../../engine/checkpoints/resources.ts';
 import { openRuntime } from '../../engine/runtime/devices.ts';
 
 const RESULTS: CheckResult[] = [{ name: 'xut', isPassed: true, error: 0, tolerance: 1 }];

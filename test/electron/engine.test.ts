@@ -100,6 +100,51 @@ describe('the process of the engine', () => {
     expect(engine.state.modelId).toBeUndefined();
   });
 
+  it('scores a model picture by picture, and others draw between two of them', async () => {
+    const { engine } = startEngine();
+    const told: string[] = [];
+    const reached = Promise.withResolvers<void>();
+    const task = {
+      id: 'score',
+      model: taskFor().model,
+      options: { prompts: 3, steps: 1, size: 64, categories: ['one', 'camera'] as const },
+    };
+    const scoring = engine.score(
+      task,
+      hooks(({ step, steps }) => {
+        told.push(`${step}/${steps}`);
+        if (step === 1) reached.resolve();
+      }),
+    );
+    await reached.promise;
+    expect(await engine.giveWay('score')).toBe(true);
+    const before = told.length;
+    await engine.draw(taskFor(), hooks());
+    expect(told.length).toBe(before); // it stood meanwhile
+    engine.goOn('score');
+    const { device, evaluation } = await scoring;
+    expect(device).toBe('cpu');
+    expect(evaluation.categories.one).toMatchObject({ pictures: 3, all: { of: 3 } });
+    expect(Object.keys(evaluation.camera!)).toEqual(['x', 'y', 'zoom']);
+    expect(told).toEqual(Array.from({ length: 8 }, (_, i) => `${i}/7`));
+    expect(await engine.giveWay('score')).toBe(false);
+  });
+
+  it('ends a score within a picture, also while that stands aside', async () => {
+    const { engine } = startEngine();
+    const stop = new AbortController();
+    const reached = Promise.withResolvers<void>();
+    const task = { id: 'score', model: taskFor().model, options: { steps: 1, size: 64 } };
+    const scoring = engine.score(
+      task,
+      hooks(({ step }) => step === 1 && reached.resolve(), stop.signal),
+    );
+    await reached.promise;
+    await engine.giveWay('score');
+    stop.abort();
+    await expect(scoring).rejects.toThrow('cancelled');
+  });
+
   it('draws the same pixels for the same seed, and those of the engine without a process', async () => {
     const { engine } = startEngine();
     const [first, second] = [taskFor({ seed: 7 }), taskFor({ seed: 7 })];

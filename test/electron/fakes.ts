@@ -259,6 +259,7 @@ export class FakeSettings implements SettingsStore {
       hubAddress: '',
       shortcuts: {},
       isWelcomed: true,
+      isToured: true,
     };
   }
 

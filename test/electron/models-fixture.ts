@@ -22,8 +22,8 @@ export interface ShelfOfTest {
   readonly told: Model[][];
 }
 
-/** Opened again with the same folder it is the same studio after a restart. */
-export function openShelf(data = join(testFolder(), 'data')): ShelfOfTest {
+/** Opened again with the same folder it is the same studio after a restart. `starter`: the model that came with it. */
+export function openShelf(data = join(testFolder(), 'data'), starter?: string): ShelfOfTest {
   const places = openPlaces(data);
   const database = openDatabase(places.database);
   onTestFinished(() => database.close());
@@ -34,6 +34,9 @@ export function openShelf(data = join(testFolder(), 'data')): ShelfOfTest {
   });
   const settings = new StoredSettings({ database, events, places });
   const uploads = new Uploads({ places });
-  const shelf = new ModelShelf({ database, events, places, settings, uploads });
+  const shelf = new ModelShelf({
+    ...{ database, events, places, settings, uploads },
+    ...(starter !== undefined && { starter }),
+  });
   return { shelf, places, database, events, settings, uploads, told };
 }

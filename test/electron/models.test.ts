@@ -35,6 +35,7 @@ describe('a model that is imported', () => {
       name: 'Tiny',
       path: tiny.folder,
       usualSide: 64,
+      positions: 'bounding_box',
       isOwned: false,
     });
     expect(model.problem).toBeUndefined();
@@ -45,6 +46,15 @@ describe('a model that is imported', () => {
     expect(summaryOf(model, 'VAE')).toMatch(/^AutoencoderKL, /);
     expect(model.sizeBytes).toBeGreaterThan(openSafetensors(tiny.transformer).sizeBytes);
     expect(told.at(-1)).toEqual([model]);
+  });
+
+  it('names the prompts to begin with that it brought along', () => {
+    const { shelf } = openShelf();
+    const { id, examples } = shelf.addFound(tiny.folder);
+    expect(examples).toBeUndefined();
+    const brought = [{ prompt: 'a red circle' }, { prompt: 'a wide sea', ratio: 1.5 }];
+    writeFileSync(join(tiny.folder, 'model_index.json'), JSON.stringify({ examples: brought }));
+    expect(shelf.get(id).examples).toEqual([{ prompt: 'a red circle', ratio: 1 }, brought[1]]);
   });
 
   it.each([

@@ -29,6 +29,7 @@ describe('settings', () => {
       hubAddress: 'https://huggingface.co',
       shortcuts: {},
       isWelcomed: false,
+      isToured: false,
     });
   });
 

@@ -3,11 +3,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { EventName, Model, Run, TrainingPlan } from '../../electron/contract.ts';
-import type { MeasuredCost, TrainResult, TrainTask } from '../../electron/engine/protocol.ts';
+import type {
+  MeasuredCost,
+  ScoreResult,
+  ScoreTask,
+  TrainResult,
+  TrainTask,
+} from '../../electron/engine/protocol.ts';
 import { DeviceArbiter } from '../../electron/host/arbiter.ts';
 import { openDatabase } from '../../electron/host/database.ts';
 import { Events } from '../../electron/host/events.ts';
-import type { TrainHooks, TrainingEngine } from '../../electron/host/parts.ts';
+import type { DrawHooks, TrainHooks, TrainingEngine } from '../../electron/host/parts.ts';
 import { openPlaces, type Places } from '../../electron/host/places.ts';
 import { Recipes } from '../../electron/host/training/recipes.ts';
 import { Training } from '../../electron/host/training/training.ts';
@@ -55,6 +61,9 @@ export class FakeTrainer implements TrainingEngine {
   readonly shared: string[] = [];
   /** Its process takes a while to start: the test tells when it begins. */
   isSlow = false;
+  /** What was asked to be scored; `scores` says how it ends. */
+  readonly scored: { readonly task: ScoreTask; readonly hooks: DrawHooks }[] = [];
+  scores = Promise.withResolvers<ScoreResult>();
   #hooks: TrainHooks | undefined;
   #ended = Promise.withResolvers<TrainResult>();
 
@@ -84,6 +93,13 @@ export class FakeTrainer implements TrainingEngine {
 
   async measure(): Promise<MeasuredCost> {
     return { device: 'cpu', stages: [{ low: 1, high: 2 }], memoryBytes: 1, diskBytes: 2 };
+  }
+
+  score(task: ScoreTask, hooks: DrawHooks): Promise<ScoreResult> {
+    this.scored.push({ task, hooks });
+    const cancelled = new HdmError('cancelled', 'score', 'it was cancelled');
+    hooks.signal.addEventListener('abort', () => this.scores.reject(cancelled));
+    return this.scores.promise;
   }
 
   begin(): void {
@@ -154,6 +170,7 @@ export class TrainingHost {
 
   /** As when everything is killed: nothing is saved or told. */
   abandon(): void {
+    this.training.list = () => []; // a timer may still want to tell of the runs
     this.database.close();
   }
 }

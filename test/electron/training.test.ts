@@ -1,12 +1,25 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { run as runSchema } from '../../electron/contract.ts';
+import { CALLS, run as runSchema } from '../../electron/contract.ts';
+import { Recipes } from '../../electron/host/training/recipes.ts';
 import { HdmError } from '../../engine/errors.ts';
+import { RECIPES } from '../../engine/training/recipe-files.ts';
 import { testFolder } from '../helpers/folder.ts';
 import { PLAN, stepOf, TrainingHost } from './training-fixture.ts';
 
 const KILLED = new HdmError('device', "the engine's process", 'it was killed (SIGKILL)');
+
+describe('the recipes of the studio', () => {
+  it('come as a form needs them, the quickest first and with the scenes that it is made for', () => {
+    const recipes = CALLS['runs.recipes'].output.parse(new Recipes(RECIPES).list());
+    expect(recipes[0]).toMatchObject({
+      ...{ id: 'toy-simple', needs: 'nothing' },
+      source: { kind: 'toy', isSimple: true },
+    });
+    expect(recipes.find(({ id }) => id === 'lokr')?.source).toBeUndefined();
+  });
+});
 
 describe('a run', () => {
   it('gets its recipe with what the person decided, and the paths of the model', async () => {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { DatasetReport, RunHistory, StepColumns } from '../../electron/contract.ts';
+import type { DatasetReport, RunHistory, Score, StepColumns } from '../../electron/contract.ts';
 import { electricityOf, secondsOf } from '../../renderer/features/train/costs.ts';
 import { extended } from '../../renderer/features/train/extended.ts';
 import { strips } from '../../renderer/features/train/film-strip.ts';
 import { findingsOf } from '../../renderer/features/train/report-findings.ts';
+import { cameraError, propertiesOf, sharesOf } from '../../renderer/features/train/scores.ts';
 import { smoothed } from '../../renderer/features/train/smoothing.ts';
 
 describe('smoothing', () => {
@@ -102,5 +103,34 @@ describe('the findings of a report', () => {
       { name: 'enlarged', items: ['b'] },
       { name: 'same', items: ['2 × x'] },
     ]);
+  });
+});
+
+describe('a score', () => {
+  const half = { right: 12, of: 24 };
+  const category = { all: half, properties: { color: { right: 18, of: 24 } } };
+  const score: Score = {
+    ...{ step: 10, scoredAt: 0, device: 'cpu' },
+    categories: {
+      ...{ one: category, small: category, two: { ...category, properties: { relation: half } } },
+      world: { all: { right: 0, of: 0 }, properties: {} },
+    },
+    camera: { x: 0.9, y: 1.3, zoom: null },
+  };
+
+  it('is shares of what was asked for', () => {
+    expect(sharesOf(score)).toEqual([0.5, 0.5, 0.5, 0]);
+  });
+
+  it('names each property once, with nothing where nothing was said of it', () => {
+    expect(propertiesOf(score)).toEqual([
+      { name: 'color', shares: [0.75, 0.75, undefined, undefined] },
+      { name: 'relation', shares: [undefined, undefined, 0.5, undefined] },
+    ]);
+  });
+
+  it('tells how far the camera is off, too much as well as too little, where that could be seen', () => {
+    expect(cameraError(score)).toBeCloseTo(0.2);
+    expect(cameraError({ ...score, camera: { x: null, y: null, zoom: null } })).toBeUndefined();
   });
 });

@@ -1,7 +1,9 @@
 /** @file Recipes: those that come with the studio, and what is refused. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseRecipe, totalSteps, type Method } from '../../engine/training/recipe.ts';
-import { readRecipe, recipeNames } from '../../engine/training/recipe-files.ts';
+import { RECIPES, readRecipe, recipeNames } from '../../engine/training/recipe-files.ts';
 
 const STAGE = { size: 64, steps: 10, batch: 2 };
 
@@ -16,6 +18,13 @@ describe('the recipes of the studio', () => {
     const methods = new Set(recipeNames().map((name) => readRecipe(name).method));
     const wanted: Method[] = ['pretrain', 'continue', 'finetune', 'lora', 'loha', 'lokr', 'vae'];
     expect([...methods].sort()).toEqual(wanted.sort());
+  });
+
+  it('come in an order that knows all of them, the quickest first', () => {
+    const names = recipeNames();
+    const order = readFileSync(join(RECIPES, 'order.txt'), 'utf8').trim().split('\n');
+    expect(names).toEqual(order);
+    expect(names[0]).toBe('toy-simple');
   });
 
   it('the report of pretraining sees as many pictures as the report says', () => {

@@ -23,7 +23,7 @@ type Part = Model['parts'][number];
 
 export interface Inspection extends Pick<
   Model,
-  'kind' | 'parts' | 'problem' | 'usualSide' | 'positions' | 'licence'
+  'kind' | 'parts' | 'problem' | 'usualSide' | 'positions' | 'licence' | 'examples'
 > {
   /** Of a model. */
   readonly checkpoint?: Checkpoint;
@@ -53,6 +53,7 @@ export function inspectModel(path: string, elsewhere: Elsewhere = {}): Inspectio
     ...optional('usualSide', checkpoint.vae && nearestSide(checkpoint.vae.config.sample_size)),
     positions: checkpoint.transformer.config.positions,
     ...optional('licence', licenceOf(path, metadata)),
+    ...(checkpoint.examples.length > 0 && { examples: [...checkpoint.examples] }),
     checkpoint,
   };
 }

@@ -22,7 +22,6 @@ import type { HandlersOf } from '../handlers.ts';
 import { move } from '../move.ts';
 import type { Models, SettingsStore, Uploads } from '../parts.ts';
 import type { Places } from '../places.ts';
-import { resourceFolder } from '../resources.ts';
 import { AdapterFit } from './adapter-fit.ts';
 import { contentsOf, modelsAt, onlyAdapter } from './contents.ts';
 import { findParts, requireFitting } from './find-parts.ts';
@@ -38,6 +37,8 @@ export interface ModelShelfOptions {
   readonly places: Places;
   readonly settings: SettingsStore;
   readonly uploads: Uploads;
+  /** Folder of the model that comes with the studio. */
+  readonly starter?: string;
 }
 
 export interface FoundOptions {
@@ -60,16 +61,18 @@ export class ModelShelf implements Models {
   readonly #places: Places;
   readonly #settings: SettingsStore;
   readonly #uploads: Uploads;
+  readonly #starter: string | undefined;
   readonly #inspections = new Inspections();
   readonly #adapterFit = new AdapterFit();
   readonly #rows: Map<string, ModelRow>;
 
-  constructor({ database, events, places, settings, uploads }: ModelShelfOptions) {
+  constructor({ database, events, places, settings, uploads, starter }: ModelShelfOptions) {
     this.#table = new ModelRows(database);
     this.#events = events;
     this.#places = places;
     this.#settings = settings;
     this.#uploads = uploads;
+    this.#starter = starter;
     this.#rows = new Map(this.#table.all().map((row) => [row.id, row]));
     this.handlers = {
       'models.import': ({ path }) => this.addFound(path),
@@ -153,8 +156,8 @@ export class ModelShelf implements Models {
       await setImmediate(); // a long look at many models must not hold up a window
       attempt(child, () => modelsAt(child).forEach((path) => this.#addNew(path)));
     }
-    const starter = resourceFolder('starter');
-    if (existsSync(starter)) attempt(starter, () => this.#addStarter(starter));
+    const starter = this.#starter;
+    if (starter !== undefined && existsSync(starter)) attempt(starter, () => this.#addStarter(starter));
     const given = process.env['HDM_STUDIO_MODEL'];
     if (given) attempt(given, () => this.#choose(this.#add(given, {}).id));
     this.#settle();
@@ -316,7 +319,7 @@ export class ModelShelf implements Models {
         : undefined;
     const problem = known.problem ?? misfit;
     const licence = row.licence ?? inspection?.licence;
-    const usualSide = inspection?.usualSide;
+    const { usualSide, positions, examples } = inspection ?? {};
     return {
       id: row.id,
       kind,
@@ -326,7 +329,9 @@ export class ModelShelf implements Models {
       parts: inspection?.parts ?? [],
       ...(problem !== undefined && { problem }),
       ...(usualSide !== undefined && { usualSide }),
+      ...(positions !== undefined && { positions }),
       ...(licence !== undefined && { licence }),
+      ...(examples !== undefined && { examples }),
       isOwned: this.#isOwned(row.path),
     };
   }

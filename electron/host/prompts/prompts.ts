@@ -1,11 +1,11 @@
 /** @file Help with writing prompts: how long one is, earlier ones, choices and wildcards, tags. */
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { resourceFolder } from '../../../engine/checkpoints/resources.ts';
 import { expandPrompt } from '../../../engine/text/prompt-syntax.ts';
 import type { Input, Output } from '../../contract.ts';
 import type { HandlersOf } from '../handlers.ts';
 import type { Models, SettingsStore } from '../parts.ts';
-import { resourceFolder } from '../resources.ts';
 import { PromptHistory } from './history.ts';
 import { Tags } from './tags.ts';
 import { TokenCounter } from './token-counter.ts';

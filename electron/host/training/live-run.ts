@@ -4,7 +4,8 @@
  */
 import type { RunRequest, TrainingEvent } from '../../../engine/training/run/events.ts';
 import type { TrainResult, TrainTask } from '../../engine/protocol.ts';
-import type { Arbiter, Lease, TrainingEngine } from '../parts.ts';
+import { LongTurn } from '../long-turn.ts';
+import type { Arbiter, TrainingEngine } from '../parts.ts';
 
 export interface LiveRunOptions {
   readonly task: TrainTask;
@@ -19,16 +20,18 @@ export class LiveRun {
   readonly id: string;
   readonly #options: LiveRunOptions;
   readonly #stop = new AbortController();
-  /** Fulfilled when the engine works on it, or never will: what it is asked before that is lost. */
-  readonly #reached = Promise.withResolvers<void>();
-  /** What it has while it works. */
-  #lease: Lease | undefined;
+  readonly #turn: LongTurn;
   #isPaused = false;
-  #isOver = false;
 
   constructor(options: LiveRunOptions) {
     this.id = options.task.id;
     this.#options = options;
+    const { task, engine, arbiter, onChange } = options;
+    this.#turn = new LongTurn({
+      ...{ id: task.id, user: 'training', engine, arbiter },
+      signal: this.#stop.signal,
+      onTake: onChange,
+    });
   }
 
   get isPaused(): boolean {
@@ -37,22 +40,20 @@ export class LiveRun {
 
   /** Works, or did and was paused: false while it waits for the device at first. */
   get hasBegun(): boolean {
-    return this.#lease !== undefined || this.#isPaused;
+    return this.#turn.isHeld || this.#isPaused;
   }
 
   /** Until it has ended. Throws what the engine throws; `cancelled` after `end`. */
   async work(): Promise<TrainResult> {
     const { engine, task } = this.#options;
     try {
-      await this.#take();
+      await this.#turn.take();
       return await engine.train(task, {
         signal: this.#stop.signal,
         onEvents: (events) => this.#hear(events),
       });
     } finally {
-      this.#isOver = true;
-      this.#reached.resolve();
-      this.#release();
+      this.#turn.end();
     }
   }
 
@@ -62,9 +63,9 @@ export class LiveRun {
     const isWaking = this.#isPaused && request !== 'pause';
     if (isWaking) {
       this.#isPaused = false;
-      await this.#take();
+      await this.#turn.take();
     }
-    await this.#reached.promise;
+    await this.#turn.reached;
     this.#options.engine.ask(this.id, request);
   }
 
@@ -74,38 +75,13 @@ export class LiveRun {
   }
 
   #hear(events: readonly TrainingEvent[]): void {
-    this.#reached.resolve();
+    this.#turn.noteReached();
     this.#options.onEvents(events);
     const isPause = (event: TrainingEvent): boolean => event.kind === 'phase' && event.phase === 'paused';
     if (!events.some(isPause)) return;
     this.#isPaused = true;
     this.#options.engine.goOn(this.id); // it may have been asked to give way just then
-    this.#release();
+    this.#turn.release();
     this.#options.onChange();
-  }
-
-  async #take(): Promise<void> {
-    const lease = await this.#options.arbiter.take('training', this.#stop.signal);
-    if (this.#isOver) return lease.release();
-    this.#lease = lease;
-    this.#options.onChange();
-    void lease.wanted.then(() => this.#giveWay(lease));
-  }
-
-  /** Somebody wants to draw: the run stands between two steps until they have. */
-  async #giveWay(lease: Lease): Promise<void> {
-    const { engine } = this.#options;
-    await this.#reached.promise;
-    if (this.#lease !== lease) return;
-    const stands = await engine.giveWay(this.id);
-    if (!stands || this.#lease !== lease) return;
-    this.#release();
-    await this.#take().catch(() => {}); // it was stopped meanwhile
-    engine.goOn(this.id);
-  }
-
-  #release(): void {
-    this.#lease?.release();
-    this.#lease = undefined;
   }
 }

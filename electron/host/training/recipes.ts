@@ -1,5 +1,6 @@
 /** @file Recipes that come with the studio: as a form shows them, and whole, with what a person decided. */
 import { HdmError } from '../../../engine/errors.ts';
+import { TOY_SOURCES } from '../../../engine/training/data/toy-scenes/world.ts';
 import { readRecipe, recipeNames } from '../../../engine/training/recipe-files.ts';
 import { isAdapterMethod, parseRecipe, stepsOf, type Recipe } from '../../../engine/training/recipe.ts';
 import type { Recipe as ShownRecipe, TrainingPlan, TrainingSettings } from '../../contract.ts';
@@ -79,12 +80,13 @@ function pathsOf({ path, textEncoder, vae, tokenizer }: ModelPaths): Partial<Rec
 }
 
 function toShown(id: string, recipe: Recipe): ShownRecipe {
-  const { method, about, model } = recipe;
+  const { method, about, model, data } = recipe;
   const preset = typeof model.transformer === 'string' ? model.transformer : undefined;
   return {
     ...{ id, method, about },
     ...(preset !== undefined && { preset }),
     needs: needsOf(recipe),
+    ...(data && { source: TOY_SOURCES[data] }),
     settings: settingsOf(recipe),
   };
 }

@@ -17,6 +17,7 @@ export type RunProgress = Partial<
     | 'memoryBytes'
     | 'rehearsed'
     | 'checkpoints'
+    | 'scores'
     | 'warnings'
   >
 >;

@@ -2,6 +2,7 @@
 import type { Phase, TrainingEvent } from '../../../engine/training/run/events.ts';
 import type { Run } from '../../contract.ts';
 import type { RunLog } from './run-log.ts';
+import { canScore } from './scores.ts';
 import type { RunProgress, StoredRun } from './store.ts';
 
 /** Each event makes the next progress from the one before. */
@@ -47,14 +48,15 @@ export interface Liveness {
 
 export function toRun(stored: StoredRun, live: Liveness | undefined): Run {
   const { progress, ...rest } = stored;
-  const { step = 0, checkpoints = [], warnings = [], ...measured } = progress;
+  const { step = 0, checkpoints = [], scores = [], warnings = [], ...measured } = progress;
   const totalSteps = stored.plan.settings.stages.reduce((sum, { steps }) => sum + steps, 0);
   const pace = live?.log.pace.secondsPerStep;
   const left = Math.max(0, totalSteps - step);
   return {
     ...rest,
     ...measured,
-    ...{ step, totalSteps, checkpoints, warnings },
+    ...{ step, totalSteps, checkpoints, scores, warnings },
+    canScore: canScore(stored),
     ...(live?.phase && { phase: live.phase }),
     ...(pace && { secondsLeft: { low: pace.low * left, high: pace.high * left } }),
   };

@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { HdmError, toHdmError } from '../../../engine/errors.ts';
 import type { Phase, TrainingEvent } from '../../../engine/training/run/events.ts';
-import type { Input, Model, Output, Run, RunState, TrainingPlan } from '../../contract.ts';
+import type { Input, Model, Output, Run, RunState, Score, TrainingPlan } from '../../contract.ts';
 import type { TrainTask } from '../../engine/protocol.ts';
 import type { Events } from '../events.ts';
 import type { HandlersOf } from '../handlers.ts';
@@ -16,6 +16,7 @@ import { freeRunFolder } from './folders.ts';
 import { LiveRun } from './live-run.ts';
 import type { Recipes } from './recipes.ts';
 import { RunLog } from './run-log.ts';
+import { Scores } from './scores.ts';
 import { RunStore, type StoredRun } from './store.ts';
 import { progressAfter, toRun } from './summary.ts';
 import { Teller } from './teller.ts';
@@ -58,6 +59,7 @@ export class Training {
   readonly #options: TrainingOptions;
   readonly #store: RunStore;
   readonly #logs = new Map<string, Promise<RunLog>>();
+  readonly #scores: Scores;
   #live: Live | undefined;
   #measuring: AbortController | undefined;
   #isClosing = false;
@@ -65,6 +67,13 @@ export class Training {
   constructor(options: TrainingOptions) {
     this.#options = options;
     this.#store = new RunStore(options.database);
+    this.#scores = new Scores({
+      ...options,
+      runOf: (id) => this.#store.get(id),
+      placeOf: (run, step) => this.#placeOf(run, step),
+      keep: (id, score) => this.#keepScore(id, score),
+      onChange: () => this.#announce(),
+    });
     this.handlers = {
       'runs.recipes': () => options.recipes.list(),
       'runs.measure': ({ plan }) => this.#measure(plan),
@@ -79,6 +88,14 @@ export class Training {
       'runs.remove': (wish) => this.#remove(wish),
       'runs.history': async ({ id }) => (await this.#logOf(this.#store.get(id))).whole(),
       'runs.useCheckpoint': (wish) => this.#useCheckpoint(wish),
+      'runs.score': async (wish) => {
+        await this.#scores.score(wish);
+        return DONE;
+      },
+      'runs.cancelScore': () => {
+        this.#scores.cancel();
+        return DONE;
+      },
     };
   }
 
@@ -93,6 +110,7 @@ export class Training {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#measuring?.abort();
+    this.#scores.cancel();
     this.#live?.run.end();
     await this.#live?.ended;
   }
@@ -277,6 +295,7 @@ export class Training {
     if (this.#live?.run.id === id) {
       throw new HdmError('bad-usage', plan.name, 'this run is under way', 'Stop it first');
     }
+    this.#scores.cancel(id);
     try {
       if (deleteFiles) await rm(folder, { recursive: true, force: true });
     } catch (error) {
@@ -289,21 +308,28 @@ export class Training {
   }
 
   async #useCheckpoint({ id, step }: Input<'runs.useCheckpoint'>): Promise<Output<'runs.useCheckpoint'>> {
-    const { models } = this.#options;
     const run = this.#store.get(id);
     const { name, modelId } = run.plan;
+    const path = await this.#placeOf(run, step);
+    const model = this.#options.models.addFound(path, { name: `${name} · ${step}` });
+    return { model, ...(model.kind === 'adapter' && modelId !== undefined && { modelId }) };
+  }
+
+  /** Of a checkpoint. Throws `bad-usage` when it is gone. */
+  async #placeOf(run: StoredRun, step: number): Promise<string> {
     const checkpoint = (await this.#logOf(run)).checkpoints.find((one) => one.step === step);
     const path = checkpoint && resolve(run.folder, checkpoint.folder);
-    if (!path || !existsSync(path)) {
-      throw new HdmError(
-        'bad-usage',
-        name,
-        `the checkpoint of step ${step} is not there any more`,
-        'Choose another',
-      );
-    }
-    const model = models.addFound(path, { name: `${name} · ${step}` });
-    return { model, ...(model.kind === 'adapter' && modelId !== undefined && { modelId }) };
+    if (path && existsSync(path)) return path;
+    const problem = `the checkpoint of step ${step} is not there any more`;
+    throw new HdmError('bad-usage', run.plan.name, problem, 'Choose another');
+  }
+
+  #keepScore(id: string, score: Score): void {
+    const before = this.#progressOf(id);
+    const others = (before.scores ?? []).filter(({ step }) => step !== score.step);
+    const scores = [...others, score].sort((a, b) => a.step - b.step);
+    if (this.#progress.has(id)) this.#progress.set(id, { ...before, scores });
+    this.#store.setProgress(id, { ...before, scores });
   }
 
   #logOf({ id, folder }: Pick<StoredRun, 'id' | 'folder'>): Promise<RunLog> {
@@ -317,7 +343,9 @@ export class Training {
 
   #toRun(stored: StoredRun): Run {
     const live = this.#live?.run.id === stored.id ? this.#live : undefined;
-    return toRun({ ...stored, progress: this.#progress.get(stored.id) ?? stored.progress }, live);
+    const scoring = this.#scores.of(stored.id);
+    const run = toRun({ ...stored, progress: this.#progress.get(stored.id) ?? stored.progress }, live);
+    return { ...run, ...(scoring && { scoring }) };
   }
 
   #announce(): void {

@@ -9,9 +9,7 @@ import type { Pixels, View } from '../../image/pixels.ts';
 import { readFolder } from './folder.ts';
 import { isManifest, MANIFEST_ENDINGS, readManifest } from './manifest.ts';
 import { pictureSize, readPicture, type PictureRef, type Size } from './pictures.ts';
-import { sceneWordings } from './toy-scenes/caption.ts';
-import { randomScene } from './toy-scenes/random-scene.ts';
-import { simpleCaption, simpleScene } from './toy-scenes/simple-scene.ts';
+import { TOY_SOURCES, TOY_WORDS, worldOf } from './toy-scenes/world.ts';
 
 /** Where a dataset comes from: plain data that a recipe can hold. */
 export type DatasetSource =
@@ -56,24 +54,20 @@ export interface ListedItem extends DatasetItem {
   readonly captions: readonly string[];
 }
 
-const TOY_WORD = 'toy';
-const SIMPLE_TOY_WORD = 'toy-simple';
-export const TOY_DEFAULTS = { kind: 'toy', seed: 0, count: 100_000 } as const satisfies DatasetSource;
-
 /**
  * The source that a word of the user means: `toy`, `toy-simple`, a folder, or a manifest.
  * @throws HdmError `disk` when there is nothing of that name, `bad-usage` when it is another kind of file
  */
 export function datasetSource(word: string): DatasetSource {
-  if (word === TOY_WORD) return TOY_DEFAULTS;
-  if (word === SIMPLE_TOY_WORD) return { ...TOY_DEFAULTS, isSimple: true };
+  const toy = TOY_WORDS.find((each) => each === word);
+  if (toy) return TOY_SOURCES[toy];
   try {
     if (statSync(word).isDirectory()) return { kind: 'folder', path: word };
   } catch (error) {
     throw toHdmError(error, word, 'disk');
   }
   if (isManifest(word)) return { kind: 'manifest', path: word };
-  const advice = `Name a folder, a list that ends in ${MANIFEST_ENDINGS.join(' or ')}, or the word ${TOY_WORD} or ${SIMPLE_TOY_WORD}`;
+  const advice = `Name a folder, a list that ends in ${MANIFEST_ENDINGS.join(' or ')}, or one of the words ${TOY_WORDS.join(', ')}`;
   const problem = `expected a folder or a list of pictures, got a file that ends in "${extname(word)}"`;
   throw new HdmError('bad-usage', word, problem, advice);
 }
@@ -109,6 +103,7 @@ function listDataset(source: DatasetSource, items: readonly ListedItem[]): Datas
 /** Nothing is kept in memory, so that there can be any number of scenes. */
 function toyDataset(source: DatasetSource & { kind: 'toy' }): Dataset {
   const { seed, count, isSimple } = source;
+  const world = worldOf(source);
   if (![seed, count].every((value) => Number.isSafeInteger(value) && value >= 0) || count === 0) {
     const problem = `seed and count must be whole numbers, the count at least 1, got ${seed} and ${count}`;
     throw new HdmError('bad-usage', 'toy scenes', problem, 'Choose other numbers');
@@ -129,10 +124,7 @@ function toyDataset(source: DatasetSource & { kind: 'toy' }): Dataset {
       repeats: 1,
       captionFrom: 'file',
     }),
-    captions: (index) =>
-      isSimple
-        ? [simpleCaption(simpleScene(seed, index))]
-        : sceneWordings(randomScene(seed, index), seed, index),
+    captions: (index) => world.captions(world.scene(seed, index), seed, index),
     size: (index) => pictureSize(picture(index)),
     picture: (index, view) => readPicture(picture(index), view),
   };

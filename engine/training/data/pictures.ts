@@ -2,9 +2,8 @@
 import { HdmError } from '../../errors.ts';
 import { decodeImage, decodeView, readPictureInfo, type Pixels, type View } from '../../image/pixels.ts';
 import { drawScene } from './toy-scenes/draw.ts';
-import { randomScene } from './toy-scenes/random-scene.ts';
 import { sceneSize, type Scene } from './toy-scenes/scene.ts';
-import { simpleScene } from './toy-scenes/simple-scene.ts';
+import { worldOf } from './toy-scenes/world.ts';
 
 /** Where a picture comes from: plain data, so that another thread can read it. */
 export type PictureRef =
@@ -45,8 +44,8 @@ export async function readPicture(ref: PictureRef, view?: View): Promise<Pixels>
   return drawScene(scene, view ?? { width, height, left: 0, top: 0, partWidth: width, partHeight: height });
 }
 
-function toyScene({ seed, number, isSimple }: PictureRef & { kind: 'toy' }): Scene {
-  return isSimple ? simpleScene(seed, number) : randomScene(seed, number);
+function toyScene(ref: PictureRef & { kind: 'toy' }): Scene {
+  return worldOf(ref).scene(ref.seed, ref.number);
 }
 
 /**

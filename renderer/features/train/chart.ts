@@ -22,6 +22,9 @@ const WHOLE_STEPS = [0, 1, 2, 3, 4, 5, 6, 7].flatMap((power) =>
 );
 const FAINT = '55';
 const LOG_MARGIN = 1.12;
+/** Of the range of values, as uPlot has it. */
+const LINEAR_MARGIN = 0.1;
+const ROUNDING = 1e-9;
 
 /** One column of x for all curves. */
 export function alignedData(curves: readonly Curve[]): uPlot.AlignedData {
@@ -53,7 +56,7 @@ export function chartOptions(curves: readonly Curve[], look: ChartLook): uPlot.O
     legend: { show: false }, // ours tells the values as text
     padding: [8, 24, 0, 0],
     cursor: { sync: { key: SYNC }, y: false, points: { size: 7 }, drag: { x: true, y: false } },
-    scales: { x: { time: false }, y: look.isLog ? { distr: 3, range: logRange } : {} },
+    scales: { x: { time: false }, y: look.isLog ? { distr: 3, range: logRange } : { range: linearRange } },
     axes: [
       {
         ...axis,
@@ -71,6 +74,16 @@ export function chartOptions(curves: readonly Curve[], look: ChartLook): uPlot.O
     series: [{}, ...curves.map((curve) => seriesOf(curve, color(`--curve-${curve.color}`)))],
     hooks: { setCursor: [(plot) => look.onCursor(plot.cursor.idx ?? null)] },
   };
+}
+
+/** Numbers that differ by rounding alone are one: their axis would have more marks than memory holds. */
+function linearRange(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null) return [null, null];
+  return uPlot.rangeNum(min, isFlat(min, max) ? min : max, LINEAR_MARGIN, true);
+}
+
+function isFlat(min: number, max: number): boolean {
+  return max - min <= Math.abs(max) * ROUNDING;
 }
 
 /** Close around the values: whole powers of ten would leave most of a chart empty. */

@@ -10,16 +10,21 @@ import type {
 } from '../../../electron/contract.ts';
 import type { Studio } from '../../studio.svelte.ts';
 
-export type SourceKind = DatasetSource['kind'];
+/** What can be chosen: the simplest toy scenes are a choice of their own. */
+export type SourceKind = DatasetSource['kind'] | 'simple';
 type Stage = TrainingSettings['stages'][number];
 
 const TOY: DatasetSource = { kind: 'toy', seed: 0, count: 100_000 };
+const SIMPLE: DatasetSource = { ...TOY, isSimple: true };
 
 export class NewRun {
   readonly #studio: Studio;
   #name = $state('');
   #kind = $state<SourceKind>('toy');
-  #sources = $state.raw<{ readonly [K in SourceKind]?: DatasetSource }>({ toy: TOY });
+  #sources = $state.raw<{ readonly [K in SourceKind]?: DatasetSource }>({
+    toy: TOY,
+    simple: SIMPLE,
+  });
   #data = $state.raw<DatasetInfo>();
   #dataError = $state('');
   #recipes = $state.raw<readonly Recipe[]>([]);
@@ -38,7 +43,7 @@ export class NewRun {
   /** Asks for what the form needs; again whenever it is opened. */
   async open(): Promise<void> {
     this.#recipes = await this.#studio.call('runs.recipes', {});
-    if (!this.recipe && this.#recipes[0]) this.chooseRecipe(this.#recipes[0].id);
+    if (!this.recipe && this.#recipes[0]) await this.chooseRecipe(this.#recipes[0].id);
     if (!this.#data) await this.#look();
   }
 
@@ -68,8 +73,9 @@ export class NewRun {
   }
 
   async chooseSource(source: DatasetSource): Promise<void> {
-    this.#sources = { ...this.#sources, [source.kind]: source };
-    this.#kind = source.kind;
+    const kind = kindOf(source);
+    this.#sources = { ...this.#sources, [kind]: source };
+    this.#kind = kind;
     await this.#look();
   }
 
@@ -96,9 +102,11 @@ export class NewRun {
     return this.#recipes.find(({ id }) => id === this.#recipeId);
   }
 
-  chooseRecipe(id: string): void {
+  /** With the pictures that it is made for, if it is for certain ones. */
+  async chooseRecipe(id: string): Promise<void> {
     this.#recipeId = id;
     this.#settings = this.recipe?.settings;
+    if (this.recipe?.source) await this.chooseSource(this.recipe.source);
   }
 
   /** Models that it can go on from. */
@@ -205,4 +213,8 @@ export class NewRun {
     const { device, precision } = this.#studio.settings;
     return JSON.stringify([recipeId, modelId, source, { ...settings, stages }, device, precision]);
   }
+}
+
+function kindOf(source: DatasetSource): SourceKind {
+  return source.kind === 'toy' && source.isSimple ? 'simple' : source.kind;
 }

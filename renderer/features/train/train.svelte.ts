@@ -53,6 +53,14 @@ export class Train {
   setUp(): void {
     this.#isNew = true;
   }
+
+  /** With everything filled in, so that it only has to be started. */
+  async setUpWith(recipeId: string, name: string): Promise<void> {
+    this.setUp();
+    await this.newRun.open();
+    await this.newRun.chooseRecipe(recipeId);
+    this.newRun.name = name;
+  }
 }
 
 const KEY = Symbol('train');
