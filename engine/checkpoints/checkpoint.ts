@@ -83,7 +83,10 @@ interface ModelIndex {
 
 const textEncoderConfig = z.discriminatedUnion('model_type', [qwen3Config, gemma3Config]);
 
-/** Statistics of the released EQ-VAE latents, for files that carry none (reference of the released model §4). */
+/**
+ * Statistics of the released EQ-VAE latents, for files of as many channels that carry none (reference of the released
+ * model §4); others are taken as they are.
+ */
 const RELEASED_STATISTICS = {
   mean: [-3.865960634760459, -1.3353925720045965, 0.8353661802812418, 0.909888159310023],
   std: [10.036514488374861, 6.848430044716239, 7.213817552213277, 5.591315799887989],
@@ -240,11 +243,17 @@ function autoencoderOf(vae: TensorSet, whole: TensorSet | undefined): Autoencode
     const source = whole?.tensors.get(name) ?? vae.tensors.get(name);
     return source && Array.from(toFloat32(readWeight(source)));
   };
-  const mean = config.latents_mean ?? statistic('vae_mean') ?? RELEASED_STATISTICS.mean;
-  const std = config.latents_std ?? statistic('vae_std') ?? RELEASED_STATISTICS.std;
+  const usual = usualStatistics(config.latent_channels);
+  const mean = config.latents_mean ?? statistic('vae_mean') ?? usual.mean;
+  const std = config.latents_std ?? statistic('vae_std') ?? usual.std;
   // A config and a file can say the same in more or fewer digits; float32 is what the model was trained with.
   const statistics = { latents_mean: mean.map(Math.fround), latents_std: std.map(Math.fround) };
   return checkJson({ ...config, ...statistics }, autoencoderConfig, vae.path);
+}
+
+function usualStatistics(channels: number): typeof RELEASED_STATISTICS {
+  if (channels === RELEASED_STATISTICS.mean.length) return RELEASED_STATISTICS;
+  return { mean: new Array<number>(channels).fill(0), std: new Array<number>(channels).fill(1) };
 }
 
 function tokenizerAt(path: string): string {
