@@ -394,8 +394,8 @@ export const run = z.object({
   checkpoints: z.array(checkpoint),
   /** Of checkpoints, which may be gone; the newest checkpoint last. */
   scores: z.array(score),
-  /** Whether a score can say how good its checkpoints are. */
-  canScore: z.boolean(),
+  /** A score can say how good checkpoints after this step are. */
+  scoredAfter: z.int().optional(),
   /** The checkpoint that is being scored, and how many pictures of it were judged. */
   scoring: z.object({ step: z.int(), done: z.int(), total: z.int() }).optional(),
   /** The last of each kind. */

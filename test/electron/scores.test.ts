@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { run as runSchema, SCORED, type Run } from '../../electron/contract.ts';
 import type { ScoreResult } from '../../electron/engine/protocol.ts';
+import { scoredAfter } from '../../electron/host/training/scores.ts';
 import { EVALUATION_DEFAULTS } from '../../engine/eval/evaluate.ts';
 import { testFolder } from '../helpers/folder.ts';
 import { PLAN, stepOf, TrainingHost } from './training-fixture.ts';
@@ -115,13 +116,22 @@ describe('the score of a checkpoint', () => {
     await first;
   });
 
+  it('is for checkpoints whose transformer has learned', () => {
+    const [denoiser] = PLAN.settings.stages;
+    const stages = [{ ...denoiser!, trains: 'vae' as const, steps: 10 }, denoiser!];
+    const plan = { ...PLAN, settings: { ...PLAN.settings, stages } };
+    expect(scoredAfter({ plan, method: 'pretrain' })).toBe(10);
+    expect(scoredAfter({ plan: PLAN, method: 'lokr' })).toBe(0);
+    expect(scoredAfter({ plan: PLAN, method: 'vae' })).toBeUndefined();
+  });
+
   it('is refused for scenes that the judge does not know, and for a checkpoint that is gone', async () => {
     const simple = await trained({ ...PLAN, source: { kind: 'toy', seed: 0, count: 9, isSimple: true } });
-    expect(simple.run.canScore).toBe(false);
+    expect(simple.run.scoredAfter).toBeUndefined();
     const { id } = simple.run;
     await expect(simple.host.call['runs.score']({ id, step: 10 })).rejects.toThrow('toy scenes of all kinds');
     const { host, run } = await trained();
-    expect(run.canScore).toBe(true);
+    expect(run.scoredAfter).toBe(0);
     await expect(host.call['runs.score']({ id: run.id, step: 5 })).rejects.toThrow('not there any more');
     expect(host.run.scoring).toBeUndefined();
   });

@@ -55,7 +55,7 @@ export class Scores {
   async score({ id, step }: Input<'runs.score'>): Promise<void> {
     const { runOf, keep, onChange } = this.#options;
     const run = runOf(id);
-    if (!canScore(run)) {
+    if (!(step > (scoredAfter(run) ?? Infinity))) {
       const problem = 'only models that learned the toy scenes of all kinds can be scored';
       throw new HdmError('bad-usage', run.plan.name, problem, 'Look at its samples');
     }
@@ -118,9 +118,14 @@ export class Scores {
   }
 }
 
-/** The judge knows the world of all toy scenes, and the pictures of a whole model. */
-export function canScore({ plan: { source }, method }: Pick<StoredRun, 'plan' | 'method'>): boolean {
-  return source.kind === 'toy' && !source.isSimple && method !== 'vae';
+/**
+ * The judge knows the world of all toy scenes, and the pictures of a whole model: checkpoints after this step are such.
+ */
+export function scoredAfter({ plan, method }: Pick<StoredRun, 'plan' | 'method'>): number | undefined {
+  const { source, settings } = plan;
+  if (source.kind !== 'toy' || source.isSimple || method === 'vae') return undefined;
+  const first = settings.stages.findIndex(({ trains }) => trains === 'denoiser');
+  return settings.stages.slice(0, first).reduce((sum, { steps }) => sum + steps, 0);
 }
 
 /** Side of the pictures that the checkpoint learned from last. */

@@ -2,7 +2,7 @@
 import type { Phase, TrainingEvent } from '../../../engine/training/run/events.ts';
 import type { Run } from '../../contract.ts';
 import type { RunLog } from './run-log.ts';
-import { canScore } from './scores.ts';
+import { scoredAfter } from './scores.ts';
 import type { RunProgress, StoredRun } from './store.ts';
 
 /** Each event makes the next progress from the one before. */
@@ -52,11 +52,12 @@ export function toRun(stored: StoredRun, live: Liveness | undefined): Run {
   const totalSteps = stored.plan.settings.stages.reduce((sum, { steps }) => sum + steps, 0);
   const pace = live?.log.pace.secondsPerStep;
   const left = Math.max(0, totalSteps - step);
+  const after = scoredAfter(stored);
   return {
     ...rest,
     ...measured,
     ...{ step, totalSteps, checkpoints, scores, warnings },
-    canScore: canScore(stored),
+    ...(after !== undefined && { scoredAfter: after }),
     ...(live?.phase && { phase: live.phase }),
     ...(pace && { secondsLeft: { low: pace.low * left, high: pace.high * left } }),
   };
