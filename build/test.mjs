@@ -1,9 +1,9 @@
 /**
- * @file `npm test`: set-up, then every check, one after the other; says at the end which of them failed.
+ * @file `npm test`: set-up, then all checks of the sources at once, then the tests; says at the end what failed.
  * Arguments go to vitest (`npm test -- test/graph`); the end-to-end tests are then left out. The last line counts the
  * tests, for a program to read.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,12 +14,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Steps with tests that are counted. */
 const COUNTED = ['set-up', 'tests', 'e2e'];
 
-process.exitCode = runAll() ? 0 : 1;
+process.exitCode = (await runAll()) ? 0 : 1;
 
-function runAll() {
+async function runAll() {
   const scratch = mkdtempSync(join(tmpdir(), 'hdm-studio-'));
   const results = { tests: join(scratch, 'tests.json'), e2e: join(scratch, 'e2e.json') };
-  const failed = setUp() ? runSteps(results) : ['set-up'];
+  const failed = setUp() ? [...(await runChecks()), ...runTests(results)] : ['set-up'];
   const counts = addCounts(countTests(results.tests), countEndToEnd(results.e2e));
   rmSync(scratch, { recursive: true, force: true });
 
@@ -36,12 +36,10 @@ function setUp() {
   return findNode24() !== undefined;
 }
 
-/** Runs all steps, whatever the others did. Returns the names of those that failed. */
-function runSteps(results) {
-  const wanted = process.argv.slice(2);
+/** Types, style and format. None of them uses more than one core. Returns the names of those that failed. */
+async function runChecks() {
   const tsc = ['node_modules/typescript/bin/tsc', '-p'];
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results.tests}`];
-  const steps = {
+  const checks = {
     types: [...tsc, '.'],
     'types of the window': [
       'node_modules/svelte-check/bin/svelte-check',
@@ -52,6 +50,27 @@ function runSteps(results) {
     'types of the end-to-end tests': [...tsc, 'test/e2e'],
     lint: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings=0'],
     format: ['node_modules/prettier/bin/prettier.cjs', '.', '--check', '--log-level=warn'],
+  };
+  const names = Object.keys(checks);
+  const passed = await Promise.all(names.map((name) => runCheck(name, checks[name])));
+  return names.filter((_, index) => !passed[index]);
+}
+
+/** Says what a program said when it has ended, so that those that run at once do not talk at once. */
+async function runCheck(name, args) {
+  const child = spawn(findNode24(), args, { cwd: ROOT });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text));
+  const code = await new Promise((resolve) => child.on('close', resolve).on('error', resolve));
+  console.log(`\n== ${name}\n${output.trimEnd()}`);
+  return code === 0;
+}
+
+/** Runs all tests, whatever failed before. Returns the names of those that failed. */
+function runTests(results) {
+  const wanted = process.argv.slice(2);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results.tests}`];
+  const steps = {
     tests: ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...wanted],
     ...(wanted.length === 0 && { e2e: ['build/test-e2e.mjs'] }),
   };

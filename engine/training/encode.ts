@@ -11,11 +11,11 @@ import { Graph } from '../graph/graph.ts';
 import { graphWeights } from '../weights/weights.ts';
 import { CONTEXT } from './objective.ts';
 
-/** Pictures [B, 3, H, W]. */
 export interface PictureBatch {
   readonly width: number;
   readonly height: number;
-  readonly pixels: Float32Array;
+  /** Pictures [n, 3, height, width], some in each part. */
+  readonly parts: readonly Float32Array[];
 }
 
 export interface LatentEncoder {
@@ -45,27 +45,34 @@ export async function openLatentEncoder(
     graph.output('mean', mean);
     graph.output('logvar', logvar);
   });
-  const shapeOf = ({ width, height, pixels }: PictureBatch): number[] => [
-    pixels.length / (3 * width * height),
+  const shapeOf = ({ width, height, parts }: PictureBatch): number[] => [
+    parts.reduce((sum, { length }) => sum + length, 0) / (3 * width * height),
     config.latent_channels,
     height / scale,
     width / scale,
   ];
   const moments: LatentEncoder['moments'] = async (batch) => {
-    const { width, height, pixels } = batch;
+    const { width, height, parts } = batch;
     const [count, ...rest] = shapeOf(batch) as [number, number, number, number];
     const latent = rest.reduce((product, side) => product * side, 1);
     const result = { mean: new Float32Array(count * latent), logvar: new Float32Array(count * latent) };
-    const together = piecesOf(config, width * height);
-    const encode = async (first: number): Promise<void> => {
-      const number = Math.min(together, count - first);
-      const part = pixels.subarray(first * 3 * width * height, (first + number) * 3 * width * height);
-      const { mean, logvar } = await program.run({ image: f32([number, 3, height, width], part) });
+    const picture = 3 * width * height;
+    const encode = async (pixels: Float32Array, first: number): Promise<void> => {
+      const shape = [pixels.length / picture, 3, height, width];
+      const { mean, logvar } = await program.run({ image: f32(shape, pixels) });
       result.mean.set(toFloat32(mean!), first * latent);
       result.logvar.set(toFloat32(logvar!), first * latent);
     };
     // All are begun together: a GPU gets the next pictures while it is at these.
-    await Promise.all(Array.from({ length: Math.ceil(count / together) }, (_, at) => encode(at * together)));
+    let first = 0;
+    const together = picture * piecesOf(config, width * height);
+    const pieces = parts.flatMap((part) => cutUp(part, together));
+    const begun = pieces.map((pixels) => {
+      const encoded = encode(pixels, first);
+      first += pixels.length / picture;
+      return encoded;
+    });
+    await Promise.all(begun);
     return result;
   };
   return {
@@ -89,7 +96,13 @@ export async function openLatentEncoder(
   };
 }
 
-/** Pictures of so many pixels that are encoded together. */
+function cutUp(numbers: Float32Array, length: number): Float32Array[] {
+  return Array.from({ length: Math.ceil(numbers.length / length) }, (_, at) =>
+    numbers.subarray(at * length, (at + 1) * length),
+  );
+}
+
+/** Pictures of so many pixels that are encoded together, at most. */
 function piecesOf({ block_out_channels: widths }: AutoencoderConfig, pixels: number): number {
   const widest = widths[1] ?? widths[0]!;
   return Math.max(1, Math.floor(PIECE_BYTES / (PLANES * widest * pixels * Float32Array.BYTES_PER_ELEMENT)));

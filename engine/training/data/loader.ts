@@ -45,7 +45,9 @@ export interface Batch {
   /** Of all pictures in it, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** [B, 3, height, width], -1..1. */
+  /** Pictures [n, 3, height, width], -1..1, as many in each part as a thread made. */
+  readonly parts: readonly Float32Array<ArrayBuffer>[];
+  /** All of them in one piece [B, 3, height, width], which is put together when it is asked for. */
   readonly pixels: Float32Array<ArrayBuffer>;
   readonly captions: readonly string[];
   /** [B, tokens, 2] of (y, x). */
@@ -163,10 +165,14 @@ class BatchLoader implements Loader {
       chunksOf(batch, this.#makers.count).map((places) => this.#chunk(step, places)),
     );
     const items = chunks.flatMap((chunk) => chunk.items);
+    const parts = chunks.map(({ pixels }) => pixels);
     return {
       step,
       ...cropSize(this.#crop(step)),
-      pixels: joined(chunks.map(({ pixels }) => pixels)),
+      parts,
+      get pixels() {
+        return joined(parts);
+      },
       captions: items.map(({ item, sample }) =>
         sampleCaption(this.#dataset.captions(item), captions, seed, sample),
       ),
