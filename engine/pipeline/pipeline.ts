@@ -189,18 +189,21 @@ async function generate(parts: Parts, request: PictureRequest, hooks: Hooks): Pr
   return { latent, pixels, cost: { ...denoiser.cost, decodeMs } };
 }
 
-/** The program, counting its runs and the time in them. */
+/** The program, counting its runs and the time in which there were any: two of a step go on at once. */
 function timed(program: Program): Program & { readonly cost: Omit<Cost, 'decodeMs'> } {
   const cost = { passes: 0, denoiseMs: 0 };
+  let [running, since] = [0, 0];
   return {
     cost,
     dispose: () => program.dispose(),
     async run(inputs) {
-      const start = performance.now();
-      const results = await program.run(inputs);
-      cost.denoiseMs += performance.now() - start;
-      cost.passes++;
-      return results;
+      if (running++ === 0) since = performance.now();
+      try {
+        return await program.run(inputs);
+      } finally {
+        cost.passes++;
+        if (--running === 0) cost.denoiseMs += performance.now() - since;
+      }
     },
   };
 }

@@ -308,7 +308,7 @@ describe('parts', () => {
           latents_std: null,
         }),
       },
-      '"latents_mean": expected one number for each of the latent_channels',
+      'the VAE has 8 latent channels, the transformer 4',
     ],
     [
       'VAE scale',

@@ -27,7 +27,7 @@ function shortened(name: string, steps: readonly number[]): Recipe {
     stages,
     validation,
     average: 0.8,
-    samples: { ...recipe.samples, everySteps: 1000, steps: 2, size: SIZE },
+    samples: { ...recipe.samples, prompts: [] },
     saving: { ...recipe.saving, everySteps: 1000 },
   };
 }
@@ -39,15 +39,15 @@ function losses({ events }: Ran): number[] {
 it('an autoencoder learns pictures, then a transformer and its text encoder what is in them', async () => {
   const folder = testFolder();
   const [first, second] = [join(folder, 'vae'), join(folder, 'starter')];
-  const vae = await train({ folder: first, recipe: shortened('starter-vae', [50]), data: TOY });
-  expect(losses(vae).at(-1)! / losses(vae)[0]!).toBeLessThan(0.8);
+  const vae = await train({ folder: first, recipe: shortened('starter-vae', [40]), data: TOY });
+  expect(losses(vae).at(-1)! / losses(vae)[0]!).toBeLessThan(0.9);
 
-  const recipe = shortened('starter', [20, 6, 4]);
+  const recipe = shortened('starter', [14, 4, 2]);
   const [checkpoint] = readdirSync(join(first, 'checkpoints')).slice(-1);
   recipe.model.path = join(first, 'checkpoints', checkpoint!);
   const starter = await train({ folder: second, recipe, data: TOY });
-  expect(starter.end).toEqual({ reason: 'done', step: 30 });
-  expect(losses(starter).at(-1)! / losses(starter)[0]!).toBeLessThan(0.8);
+  expect(starter.end).toEqual({ reason: 'done', step: 20 });
+  expect(losses(starter).at(-1)! / losses(starter)[0]!).toBeLessThan(0.85);
   const model = join(second, 'checkpoints', readdirSync(join(second, 'checkpoints')).at(-1)!);
   expect(readdirSync(model)).toEqual(expect.arrayContaining(['transformer', 'text_encoder', 'tokenizer']));
 });
