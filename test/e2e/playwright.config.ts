@@ -20,6 +20,8 @@ const BROWSER_ONLY = [
   'keyboard',
   'library',
   'models',
+  'queue',
+  'restore',
   'scroll',
   'settings',
   'start',
