@@ -12,7 +12,7 @@ import { Trainer } from '../training/trainer.ts';
 import { variableWeights } from '../training/variables.ts';
 import { declaredWeights } from '../weights/weights.ts';
 import { round, type Measurement } from './bench.ts';
-import { GRID, median, randomTensors, type BenchModel } from './workloads.ts';
+import { GRID, medianMs, randomTensors, type BenchModel } from './workloads.ts';
 
 export interface TrainSetting {
   readonly preset: keyof typeof XUT_PRESETS;
@@ -51,7 +51,7 @@ export async function benchTrain(model: BenchModel, setting: TrainSetting): Prom
   const contextShape = [setting.batch, setting.ctx, ctx_dim!];
   await trainer.variables.write(CONTEXT, f32(contextShape, normals(0, 1, count(contextShape))));
   const values = batchValues(setting);
-  const ms = await median(setting.reps, async () => {
+  const ms = await medianMs(setting.reps, async () => {
     const { norm } = await trainer.accumulate(values);
     await trainer.update(norm, 1e-3);
   });

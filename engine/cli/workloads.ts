@@ -12,6 +12,7 @@ import { count } from '../graph/shape.ts';
 import { decoder, latentInput, SDXL_AUTOENCODER } from '../models/autoencoder-kl.ts';
 import { textInputs } from '../models/causal-lm.ts';
 import { decodeLatent } from '../pipeline/autoencoder.ts';
+import { median } from '../median.ts';
 import { positionMap } from '../models/positions.ts';
 import { QWEN3_600M, qwen3 } from '../models/qwen3.ts';
 import { xut, xutInputs } from '../models/xut.ts';
@@ -55,7 +56,7 @@ const RANDOM_NUMBERS = 65_537;
 export async function benchForward(model: BenchModel, setting: Setting): Promise<Measurement> {
   const program = await compileXut(model, setting.preset);
   const inputs = xutValues(setting, setting.size, setting.ctx);
-  const ms = await median(setting.reps, () => program.run(inputs));
+  const ms = await medianMs(setting.reps, () => program.run(inputs));
   await program.dispose();
   return { key: 'ms_per_forward', values: { ms_per_forward: ms } };
 }
@@ -84,7 +85,7 @@ export async function benchSample(model: BenchModel, setting: Setting): Promise<
   const program = await compileXut(model, setting.preset);
   const inputs = xutValues(setting, setting.size, setting.ctx);
   const image = (): Promise<void> => denoise(program, inputs, setting.steps);
-  const ms = await median(Math.min(setting.reps, 3), image, model.runtime.device === 'cpu' ? 0 : 2);
+  const ms = await medianMs(Math.min(setting.reps, 3), image, model.runtime.device === 'cpu' ? 0 : 2);
   await program.dispose();
   return { key: 'ms_per_image', values: { ms_per_image: ms, steps: setting.steps } };
 }
@@ -110,8 +111,8 @@ export async function benchPicture(model: BenchModel, setting: Setting): Promise
     await decoder.run();
   };
   const reps = Math.min(setting.reps, 3);
-  const whole = await median(reps, picture);
-  const alone = await median(reps, image, 0);
+  const whole = await medianMs(reps, picture);
+  const alone = await medianMs(reps, image, 0);
   for (const part of [text, decoder, program]) await part.dispose();
   const values = {
     ms_per_picture: whole,
@@ -131,11 +132,11 @@ export async function benchChange(model: BenchModel, setting: Setting): Promise<
     await program.run(home);
     const other = xutValues(setting, setting.size + GRID * repetition, setting.ctx + repetition);
     const first = await time(() => program.run(other));
-    const later = await median(3, () => program.run(other), 0);
+    const later = await medianMs(3, () => program.run(other), 0);
     costs.push(first - later);
   }
   await program.dispose();
-  return { key: 'ms_for_change', values: { ms_for_change: round(middle(costs)) } };
+  return { key: 'ms_for_change', values: { ms_for_change: round(median(costs)) } };
 }
 
 /** s_to_first_step: from the start of the process, with all opened and compiled. Runs `sample` anew each time. */
@@ -150,7 +151,7 @@ export async function benchStart(options: StartOptions): Promise<Measurement> {
   } finally {
     rmSync(folder, { recursive: true });
   }
-  return { key: 's_to_first_step', values: { s_to_first_step: round(middle(times) / 1000) } };
+  return { key: 's_to_first_step', values: { s_to_first_step: round(median(times) / 1000) } };
 }
 
 function timeToFirstStep(args: readonly string[]): Promise<number> {
@@ -185,7 +186,7 @@ export async function benchPart(
   setting: Pick<Setting, 'size' | 'ctx' | 'reps'>,
 ): Promise<Measurement> {
   const { run, dispose } = await PARTS[part](model, setting);
-  const ms = await median(setting.reps, run, 1);
+  const ms = await medianMs(setting.reps, run, 1);
   await dispose();
   return { key: 'ms_per_run', values: { ms_per_run: ms } };
 }
@@ -272,19 +273,15 @@ function xutValues({ preset }: Pick<Setting, 'preset'>, size: number, tokens: nu
 }
 
 /** Median milliseconds after a few runs that warm up. */
-export async function median(reps: number, run: () => Promise<unknown>, warmUp = 2): Promise<number> {
+export async function medianMs(reps: number, run: () => Promise<unknown>, warmUp = 2): Promise<number> {
   for (let i = 0; i < warmUp; i++) await run();
   const times: number[] = [];
   for (let i = 0; i < Math.max(1, reps); i++) times.push(await time(run));
-  return round(middle(times));
+  return round(median(times));
 }
 
 async function time(run: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await run();
   return performance.now() - start;
-}
-
-function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -2,6 +2,7 @@
  * @file What is behind the things of a picture. The prompt tells it, so a picture of it is drawn and compared: a pixel
  * that is like nothing near its place in that drawing belongs to a thing.
  */
+import { median } from '../median.ts';
 import { oklab } from '../training/data/toy-scenes/colors.ts';
 import { drawScene } from '../training/data/toy-scenes/draw.ts';
 import { colorsBehind, type Background } from '../training/data/toy-scenes/scene.ts';
@@ -242,9 +243,4 @@ function coarsened({ width, height, data }: LabPicture): LabPicture {
 
 function range(first: number, last: number, step: number): number[] {
   return Array.from({ length: Math.round((last - first) / step) + 1 }, (_, i) => first + i * step);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  return sorted[Math.floor(sorted.length / 2)]!;
 }

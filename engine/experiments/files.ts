@@ -1,8 +1,9 @@
 /** @file Experiments as files: those that come with the studio, their kept results, and those of a person. */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, extname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { resourceFolder } from '../checkpoints/resources.ts';
+import { starterFolder } from '../checkpoints/starter.ts';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { parseExperiment, type Experiment } from './document.ts';
@@ -11,17 +12,16 @@ import { resultsSchema, type Results } from './results.ts';
 
 const ENDING = '.json';
 
-/** `resources/experiments` of this program; bundled, the engine lies two folders deep as well. */
-export const EXPERIMENTS = fileURLToPath(new URL('../../resources/experiments', import.meta.url));
+/** Those that come with the studio. */
+export const EXPERIMENTS = resourceFolder('experiments');
 /** In a folder of experiments: results that are kept, by the names of the experiments. */
 export const KEPT = 'results';
-
-const STARTER = fileURLToPath(new URL('../../resources/starter/vae', import.meta.url));
 
 /** That of a path; else that of the starter model, if it came with the studio; else the mosaic, which needs no file. */
 export function autoencoderAt(path: string | undefined): Autoencoder {
   if (path !== undefined) return { name: basename(path), path: resolve(path) };
-  return existsSync(STARTER) ? { name: 'starter', path: STARTER } : { name: 'mosaic' };
+  const starter = join(starterFolder(), 'vae');
+  return existsSync(starter) ? { name: 'starter', path: starter } : { name: 'mosaic' };
 }
 
 /** Names of the experiments in a folder. */

@@ -1,7 +1,8 @@
 /** @file The numbers of one run: those of its training out of its log, those of its pictures by drawing them. */
 import { join } from 'node:path';
 import { HdmError } from '../errors.ts';
-import { evaluate, type EvaluationHooks, type EvaluationOptions } from '../eval/evaluate.ts';
+import { median } from '../median.ts';
+import { evaluate, type EvaluationHooks, type EvaluationOptions, type Painter } from '../eval/evaluate.ts';
 import type { Property } from '../eval/judge.ts';
 import type { CategoryScore, Count } from '../eval/scores.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
@@ -32,8 +33,8 @@ export async function scoreOf(
 ): Promise<Score> {
   let passes = 0;
   const times: number[] = [];
-  const counting: Pipeline = {
-    ...pipeline,
+  const counting: Painter = {
+    checkpoint: pipeline.checkpoint,
     async generate(request, inner) {
       const picture = await pipeline.generate(request, inner);
       passes += picture.cost.passes;
@@ -64,8 +65,4 @@ function total(counts: readonly Count[]): { right: number; of: number } {
     right: 0,
     of: 0,
   });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

@@ -80,8 +80,8 @@ const stage = closed({
   /** Sides of buckets are multiples of this, in pixels: a quarter of a small size makes three shapes. */
   bucketStep: count.default(BUCKET_DEFAULTS.step),
   /**
-   * Of an autoencoder: weight of the divergence in its loss. A large one from the start keeps channels from ever being
-   * used; a larger one later makes those that are used stand noise.
+   * Of an autoencoder: weight of the divergence in its loss. A larger one makes latents that stand more noise, and
+   * pictures that are given back less exactly; far too large, latents say nothing.
    */
   divergence: z.number().nonnegative().default(1e-6),
   /**

@@ -1,5 +1,6 @@
 /** @file Facts about a run that a person should know of, from its own numbers. */
 import { statfsSync } from 'node:fs';
+import { median } from '../../median.ts';
 import type { StepEvent, Warning } from './events.ts';
 import type { Run } from './open-run.ts';
 
@@ -80,7 +81,7 @@ export class Watch {
   /** `noise`: of each latent channel, the share of its variance that is the noise of the posterior. */
   latents(noise: readonly number[]): Fact[] {
     const idle = noise.flatMap((share, channel) => (share > NOISE ? [channel + 1] : []));
-    const detail = `only noise in channel ${idle.join(', ')} (of ${noise.length}); a smaller "divergence" at first keeps them`;
+    const detail = `only noise in channel ${idle.join(', ')} (of ${noise.length}); try fewer "latent_channels", or a smaller "divergence"`;
     return this.#once('latents', idle.length > 0, detail);
   }
 
@@ -104,10 +105,6 @@ export class Watch {
 /** Writes facts to the log of a run, at the step where it is. */
 export function warn({ log, position }: Pick<Run, 'log' | 'position'>, facts: readonly Fact[]): void {
   for (const fact of facts) log.record({ kind: 'warning', step: position.step, ...fact });
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 function sum(values: readonly number[]): number {

@@ -15,7 +15,7 @@ export const STEPS = [
   { name: 'train', screen: 'train', side: 'top' },
 ] as const;
 
-/** It needs nothing of a person, and is done in about a minute on any processor. */
+/** It needs nothing of a person, and is done within minutes on a processor alone. */
 const RECIPE = 'toy-simple';
 
 export class Tour {

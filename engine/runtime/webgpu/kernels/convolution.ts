@@ -161,10 +161,10 @@ type Axes = Pick<Source, 'along' | 'outer' | 'inner'>;
 /** The numbers of x that output pixels see at their taps [C, h, w]; 0 in the padding. `batch`, `tap`, `pixel`: WGSL. */
 function patches(sizes: Sizes, axes: Axes, batch: string, tap: string, pixel: string): Source {
   const { channels, rows, columns, tall, wide, width, stride, before } = sizes;
-  const plane = `(${batch}) * ${channels}u + tap / ${tall * wide}u`;
+  const planeAt = (place: string): string => `(${batch}) * ${channels}u + ${place} / ${tall * wide}u`;
   if (isInRows(sizes)) {
     return neighbours(sizes, axes, {
-      plane: plane.replace('tap', `(${tap})`),
+      plane: planeAt(`(${tap})`),
       y: `(${pixel}) / ${width}u + (${tap}) / 3u % 3u - 1u`,
       x: `(${pixel}) % ${width}u`,
       side: `(${tap}) % 3u`,
@@ -178,7 +178,7 @@ function patches(sizes: Sizes, axes: Axes, batch: string, tap: string, pixel: st
   let y = pixel / ${width}u * ${stride}u + tap / ${wide}u % ${tall}u;
   let x = pixel % ${width}u * ${stride}u + tap % ${wide}u;
   if (y < ${before}u || x < ${before}u || y >= ${rows + before}u || x >= ${columns + before}u) { return 0; }
-  return NAME_buffer[((${plane}) * ${rows}u + y - ${before}u) * ${columns}u + x - ${before}u];`,
+  return NAME_buffer[((${planeAt('tap')}) * ${rows}u + y - ${before}u) * ${columns}u + x - ${before}u];`,
   );
 }
 
