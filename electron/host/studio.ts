@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import packageJson from '../../package.json' with { type: 'json' };
 import { resourceFolder } from '../../engine/checkpoints/resources.ts';
-import { starterFolder } from '../../engine/checkpoints/starter.ts';
+import { starterModel } from '../../engine/checkpoints/starter.ts';
 import { HdmError } from '../../engine/errors.ts';
 import type { Snapshot } from '../contract.ts';
 import { DeviceArbiter } from './arbiter.ts';
@@ -59,7 +59,7 @@ async function putTogether(
   const uploads = new Uploads({ places });
   const models = new ModelShelf({
     ...{ database, events, places, settings, uploads },
-    starter: starterFolder(),
+    starter: starterModel(),
   });
   const library = new PictureLibrary({
     database,

@@ -139,7 +139,7 @@ function otherParts(place: Place, elsewhere: Elsewhere): OtherParts {
   const { whole, home, index } = place;
   const others = { ...index.parts, ...defined(elsewhere) };
   const find = (part: Part, folder: string, other?: string): TensorSet | undefined => {
-    if (other !== undefined) return required(openTensors(other), other, part);
+    if (other !== undefined) return required(openTensors(innerFolder(other, folder)), other, part);
     return partOf(whole, part) ?? partOf(setIn(place, folder), part);
   };
   const textEncoder = find('textEncoder', 'text_encoder', others.textEncoder);
@@ -155,6 +155,12 @@ function otherParts(place: Place, elsewhere: Elsewhere): OtherParts {
     vae: vae && { path: vae.path, config: autoencoderOf(vae, whole), weights: vae.tensors },
     tokenizer: others.tokenizer ? tokenizerAt(others.tokenizer) : places.find(holdsTokenizer),
   };
+}
+
+/** A part may be named by itself, or by the folder of a model that has it. */
+function innerFolder(path: string, folder: string): string {
+  const inner = join(path, folder);
+  return existsSync(inner) ? inner : path;
 }
 
 /** Without the fields that are undefined. */

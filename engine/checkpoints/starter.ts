@@ -1,17 +1,29 @@
 /** @file The starter model: what draws where nobody has named another one. */
-import { existsSync } from 'node:fs';
-import { HdmError } from '../errors.ts';
+import { cpSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { HdmError, toHdmError } from '../errors.ts';
 import { resourceFolder } from './resources.ts';
 
+const FOLDER = resourceFolder('starter');
+
 /** Where it lies, if the program came with it. */
-export function starterFolder(): string {
-  return resourceFolder('starter');
+export function starterModel(): string | undefined {
+  return existsSync(join(FOLDER, 'model_index.json')) ? FOLDER : undefined;
 }
 
 /** Where it lies. Throws `bad-usage` where the program came without it. */
 export function requireStarter(): string {
-  const folder = starterFolder();
-  if (existsSync(folder)) return folder;
+  const folder = starterModel();
+  if (folder !== undefined) return folder;
   const problem = 'no model was named, and the starter model that would be used is not here';
-  throw new HdmError('bad-usage', folder, problem, 'Name the file or folder of an HDM model');
+  throw new HdmError('bad-usage', FOLDER, problem, 'Name the file or folder of an HDM model');
+}
+
+/** Writes its autoencoder, which other trainings begin with, as a folder. Throws `disk`. */
+export function copyStarterVae(folder: string): void {
+  try {
+    cpSync(join(FOLDER, 'vae'), folder, { recursive: true });
+  } catch (error) {
+    throw toHdmError(error, folder, 'disk');
+  }
 }

@@ -1,10 +1,10 @@
 /** @file `hdm-studio experiment`: tries a claim of the report with small models, and says what came of it. */
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HdmError } from '../errors.ts';
 import type { Experiment } from '../experiments/document.ts';
-import { autoencoderAt, EXPERIMENTS, experimentNames, readExperiment } from '../experiments/files.ts';
+import { EXPERIMENTS, experimentNames, readExperiment } from '../experiments/files.ts';
 import { lossCharts } from '../experiments/plot.ts';
 import { readmeFiles } from '../experiments/readme.ts';
 import { RESULTS_FILE, type Results } from '../experiments/results.ts';
@@ -36,11 +36,7 @@ export function experimentCommand(): Command {
     .argument('[experiment]', 'a file, or one of: ' + experimentNames().join(', '))
     .option('--out <folder>', 'for runs and results; goes on with what is there', toPath, 'out/experiments')
     .option('--seeds <number>', "how often each variant is trained (default: the experiment's)", toWhole)
-    .option(
-      '--vae <path>',
-      "autoencoder (default: the starter model's, or mosaics where it is not there)",
-      toPath,
-    )
+    .option('--vae <path>', "autoencoder (default: the recipe's, which is the starter model's)", toPath)
     .addOption(deviceOption())
     .option('--list', 'say what there is to try')
     .option('--readme', 'write the README of the experiments again, from their kept results')
@@ -73,15 +69,14 @@ async function run(word: string | undefined, options: ExperimentOptions, signal:
   const seeds = options.seeds ?? experiment.document.seeds;
   if (seeds === 0)
     throw new HdmError('bad-usage', '--seeds', 'expected at least 1', 'Leave it out for the usual ones');
-  const autoencoder = autoencoderAt(options.vae);
-  output.note(`autoencoder: ${autoencoder.name}`);
+  const vaePath = options.vae && resolve(options.vae);
   const { runtime, reason } = await openRuntime(options.device);
   if (options.device === 'auto') output.note(`device: ${runtime.device} (${reason})`);
   let progress = new TrainProgress(output);
   const results = await runExperiment(
     runtime,
     experiment,
-    { folder: options.out, seeds, autoencoder, appVersion: packageJson.version },
+    { folder: options.out, seeds, vaePath, appVersion: packageJson.version },
     {
       signal,
       onJob({ variant, seed, folder }, number, of) {

@@ -1,13 +1,11 @@
 /** @file Experiments as files: those that come with the studio, their kept results, and those of a person. */
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { z } from 'zod';
 import { resourceFolder } from '../checkpoints/resources.ts';
-import { starterFolder } from '../checkpoints/starter.ts';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
 import { parseExperiment, type Experiment } from './document.ts';
-import type { Autoencoder } from './jobs.ts';
 import { resultsSchema, type Results } from './results.ts';
 
 const ENDING = '.json';
@@ -16,13 +14,6 @@ const ENDING = '.json';
 export const EXPERIMENTS = resourceFolder('experiments');
 /** In a folder of experiments: results that are kept, by the names of the experiments. */
 export const KEPT = 'results';
-
-/** That of a path; else that of the starter model, if it came with the studio; else the mosaic, which needs no file. */
-export function autoencoderAt(path: string | undefined): Autoencoder {
-  if (path !== undefined) return { name: basename(path), path: resolve(path) };
-  const starter = join(starterFolder(), 'vae');
-  return existsSync(starter) ? { name: 'starter', path: starter } : { name: 'mosaic' };
-}
 
 /** Names of the experiments in a folder. */
 export function experimentNames(folder = EXPERIMENTS): string[] {

@@ -1,5 +1,6 @@
 /** @file The trainings of an experiment. Each has a folder named after all that it depends on, so that experiments share them. */
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import type { DatasetSource } from '../training/data/dataset.ts';
 import type { Recipe } from '../training/recipe.ts';
 import type { Experiment } from './document.ts';
@@ -13,27 +14,21 @@ export interface Job {
   readonly data: DatasetSource;
 }
 
-export interface Autoencoder {
-  /** As results call it. */
-  readonly name: string;
-  /** Its file or folder; without one it is the recipe's own. */
-  readonly path?: string;
-}
-
 export interface JobOptions {
   readonly seeds: number;
-  readonly autoencoder: Autoencoder;
+  /** File or folder of the autoencoder; without one it is the recipe's own. */
+  readonly vaePath?: string | undefined;
   /** Where they run. */
   readonly device: string;
 }
 
 /** All variants with one seed, then with the next: broken off, it has compared something. */
 export function jobsOf({ document, recipes }: Experiment, options: JobOptions): Job[] {
-  const { seeds, autoencoder, device } = options;
+  const { seeds, vaePath, device } = options;
   const data: DatasetSource = { kind: 'toy', ...document.data };
   return Array.from({ length: seeds }, (_, seed) => seed).flatMap((seed) =>
     [...recipes].map(([variant, own]) => {
-      const recipe = { ...withAutoencoder(own, autoencoder), seed };
+      const recipe = { ...withVae(own, vaePath), seed };
       const { name: _name, about: _about, seed: _seed, ...learned } = recipe;
       const folder = `${hashOf({ learned, data, device })}-seed-${seed}`;
       return { variant, seed, folder, recipe, data };
@@ -46,8 +41,14 @@ export function hashOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12);
 }
 
-function withAutoencoder(recipe: Recipe, { path }: Autoencoder): Recipe {
-  if (path === undefined) return recipe;
+function withVae(recipe: Recipe, vaePath: string | undefined): Recipe {
+  if (vaePath === undefined) return recipe;
   const { vae: _vae, ...model } = recipe.model;
-  return { ...recipe, model: { ...model, vaePath: path } };
+  return { ...recipe, model: { ...model, vaePath } };
+}
+
+/** What results call the autoencoder of a recipe. */
+export function autoencoderName({ model: { vae, vaePath } }: Recipe): string {
+  if (vaePath !== undefined) return basename(vaePath);
+  return typeof vae === 'string' ? vae : 'from nothing';
 }

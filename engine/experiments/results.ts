@@ -9,7 +9,7 @@ export const resultsSchema = z.object({
   finishedAt: z.string(),
   device: z.string(),
   precision: z.string(),
-  /** Its name, or `mosaic`. */
+  /** Its name: of a file or folder, or as recipes call it. */
   autoencoder: z.string(),
   seeds: z.int().positive(),
   document: experimentSchema,

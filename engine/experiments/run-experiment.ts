@@ -20,7 +20,7 @@ import { readLog } from '../training/run/log.ts';
 import { RunRequests } from '../training/run/requests.ts';
 import { trainRun } from '../training/run/run.ts';
 import type { Experiment } from './document.ts';
-import { hashOf, jobsOf, type Autoencoder, type Job } from './jobs.ts';
+import { autoencoderName, hashOf, jobsOf, type Job } from './jobs.ts';
 import { scoreOf, trainingOf } from './measure-run.ts';
 import type { Results } from './results.ts';
 import { scoreSchema, type RunResult, type Score } from './run-result.ts';
@@ -29,7 +29,8 @@ export interface ExperimentOptions {
   /** Of all its runs and scores. */
   readonly folder: string;
   readonly seeds: number;
-  readonly autoencoder: Autoencoder;
+  /** File or folder of the autoencoder; without one it is the recipe's own. */
+  readonly vaePath?: string | undefined;
   /** For the settings in samples. */
   readonly appVersion: string;
 }
@@ -55,9 +56,9 @@ export async function runExperiment(
   options: ExperimentOptions,
   hooks: ExperimentHooks,
 ): Promise<Results> {
-  const { folder, seeds, autoencoder } = options;
+  const { folder, seeds, vaePath } = options;
   makeFolders(folder);
-  const jobs = jobsOf(experiment, { seeds, autoencoder, device: runtime.device });
+  const jobs = jobsOf(experiment, { seeds, vaePath, device: runtime.device });
   const runs: RunResult[] = [];
   for (const [index, job] of jobs.entries()) {
     hooks.onJob?.(job, index + 1, jobs.length);
@@ -74,7 +75,7 @@ export async function runExperiment(
     finishedAt: new Date().toISOString(),
     device: runtime.device,
     precision: openRunFolder(join(folder, INSIDE.runs, jobs[0]!.folder)).info.precision,
-    autoencoder: autoencoder.name,
+    autoencoder: autoencoderName(jobs[0]!.recipe),
     seeds,
     document: experiment.document,
     runs,

@@ -42,8 +42,11 @@ const model = closed({
   transformer: z.union([z.enum(presetNames), xutConfig]).optional(),
   /** A text encoder from nothing, trained along. Its words are those of the captions. */
   textEncoder: qwen3Config.optional(),
-  /** An autoencoder from nothing, which stages with `trains: "vae"` make; or one of mean colours that needs no training. */
-  vae: z.union([z.literal('mosaic'), autoencoderConfig]).optional(),
+  /**
+   * An autoencoder from nothing, which stages with `trains: "vae"` make; or, where no path names another, one that is
+   * there already: the starter model's, or one of mean colours that needs no training.
+   */
+  vae: z.union([z.enum(['starter', 'mosaic']), autoencoderConfig]).optional(),
 });
 
 const adapter = closed({

@@ -88,6 +88,13 @@ describe('the same picture comes', () => {
     );
   });
 
+  it('with parts of another model, named by its folder', async () => {
+    const copy = copyOf(model.folder);
+    for (const part of ['text_encoder', 'vae']) rmSync(join(copy, part), { recursive: true });
+    const [textEncoder, vae] = [model.folder, model.folder];
+    expect(await drawPixels(copy, { textEncoder, vae })).toEqual(picture);
+  });
+
   it.each(['', 'model.safetensors'])(
     'with the tokenizer beside a text encoder elsewhere: %j',
     async (file) => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseExperiment } from '../../engine/experiments/document.ts';
 import { experimentNames, readExperiment } from '../../engine/experiments/files.ts';
-import { jobsOf } from '../../engine/experiments/jobs.ts';
+import { autoencoderName, jobsOf } from '../../engine/experiments/jobs.ts';
 import { merged } from '../../engine/experiments/merge.ts';
 import { gradients } from '../../engine/gradient.ts';
 import { Graph } from '../../engine/graph/graph.ts';
@@ -59,7 +59,7 @@ describe('the experiments of the studio', () => {
   });
 
   it('share the runs of the recipe that most of them begin with', () => {
-    const options = { seeds: 3, autoencoder: { name: 'mosaic' }, device: 'cpu' };
+    const options = { seeds: 3, device: 'cpu' };
     const folders = ['adaln', 'skips', 'positions', 'residuals', 'guidance', 'solvers'].map(
       (name) => jobsOf(readExperiment(name), options)[0]!.folder,
     );
@@ -70,10 +70,10 @@ describe('the experiments of the studio', () => {
   });
 
   it('take an autoencoder from elsewhere', () => {
-    const autoencoder = { name: 'mine', path: '/a/vae' };
-    const [job] = jobsOf(readExperiment('adaln'), { seeds: 1, autoencoder, device: 'cpu' });
+    const [job] = jobsOf(readExperiment('adaln'), { seeds: 1, vaePath: '/a/vae', device: 'cpu' });
     expect(job!.recipe.model).toMatchObject({ vaePath: '/a/vae' });
     expect(job!.recipe.model).not.toHaveProperty('vae');
+    expect(autoencoderName(job!.recipe)).toBe('vae');
   });
 });
 

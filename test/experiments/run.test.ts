@@ -52,7 +52,6 @@ async function run(isEnd: (told: Told) => boolean = () => false) {
   const options = {
     folder: join(folder, 'out'),
     seeds: 1,
-    autoencoder: { name: 'mosaic' },
     appVersion: 'test',
   };
   const experiment = parseExperiment(DOCUMENT, 'tiny');

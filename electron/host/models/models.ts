@@ -38,7 +38,7 @@ export interface ModelShelfOptions {
   readonly settings: SettingsStore;
   readonly uploads: Uploads;
   /** Folder of the model that comes with the studio. */
-  readonly starter?: string;
+  readonly starter?: string | undefined;
 }
 
 export interface FoundOptions {

@@ -34,6 +34,11 @@ export class MadeAhead<T> {
     }
   }
 
+  /** When nothing is under way any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#made.values());
+  }
+
   clear(): void {
     this.#made.clear();
   }

@@ -6,7 +6,8 @@ import type { Values } from '../../runtime/runtime.ts';
 import { openCachedLoader } from '../data/cached-loader.ts';
 import { tokenCount } from '../data/crops.ts';
 import type { Dataset } from '../data/dataset.ts';
-import { cachedRows, LatentCacheWriter, type LatentCache } from '../data/latent-cache.ts';
+import { MadeAhead } from '../data/made-ahead.ts';
+import { cachedRows, LatentCacheWriter, type LatentCache, type LatentRows } from '../data/latent-cache.ts';
 import type { Loader, Skipped } from '../data/loader.ts';
 import { drawsOf } from '../draws.ts';
 import type { Ahead, Learner } from '../learner.ts';
@@ -150,19 +151,27 @@ async function fill(
   ahead: Ahead,
   { mayGoOn = () => Promise.resolve(true) }: EncodingHooks,
 ): Promise<void> {
+  const batches = Math.ceil(rows / loader.batchSize);
+  const encode = async (number: number): Promise<LatentRows | undefined> => {
+    if (number >= batches) return undefined;
+    const batch = await loader.batch(number);
+    const { data } = await ahead.latents(batch, drawsOf(recipe.seed, firstBatch + number));
+    const { positions, addon, items } = batch;
+    return { latents: data as Float32Array<ArrayBuffer>, positions, addon, items };
+  };
+  // One ahead: the device is at the next pictures while the noise of these is drawn and their latents are written.
+  const encoded = new MadeAhead(encode, 1);
   const writer = new LatentCacheWriter(cache);
   try {
-    for (let done = 0, number = 0; done < rows; done += loader.batchSize, number++) {
+    for (let number = 0; number < batches; number++) {
       if (!(await mayGoOn()))
         throw new HdmError('cancelled', 'training', 'stopped while pictures were encoded');
-      const batch = await loader.batch(number);
-      const latents = await ahead.latents(batch, drawsOf(recipe.seed, firstBatch + number));
-      const data = latents.data as Float32Array<ArrayBuffer>;
-      const { positions, addon, items } = batch;
-      writer.append({ latents: data, positions, addon, items }, Math.min(loader.batchSize, rows - done));
+      const left = rows - number * loader.batchSize;
+      writer.append((await encoded.take(number))!, Math.min(loader.batchSize, left));
     }
     writer.finish();
   } catch (error) {
+    await encoded.settled();
     writer.discard();
     throw error;
   }

@@ -9,6 +9,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { openLoader, type Batch, type Loader } from '../data/loader.ts';
 import { openDenoiserLearner } from '../denoiser-learner.ts';
 import { openAutoencoderLearner, type Learner } from '../learner.ts';
+import { copyStarterVae } from '../../checkpoints/starter.ts';
 import { writeMosaicVae } from '../mosaic-vae.ts';
 import { openStartingModel, type StartingModel } from '../parts.ts';
 import { stepsOf, type Recipe, type Stage } from '../recipe.ts';
@@ -109,7 +110,9 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
       join(folder, RUN_FILES.parts, 'vae'),
       join(folder, RUN_FILES.parts, 'tokenizer'),
     ];
-    if (recipe.model.vae === 'mosaic' && !existsSync(vae)) writeMosaicVae(vae);
+    const { path, vaePath, vae: kind } = recipe.model;
+    const isNamed = path !== undefined || vaePath !== undefined;
+    if (typeof kind === 'string' && !isNamed && !existsSync(vae)) READY_AUTOENCODERS[kind](vae);
     const makesWords = textEncoder !== undefined && tokenizerPath === undefined;
     if (makesWords && !existsSync(join(tokenizer, 'tokenizer_config.json'))) {
       writeWordTokenizer(tokenizer, captionsOf(data.training), textEncoder.vocab_size);
@@ -120,6 +123,9 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
     });
   }
 }
+
+/** Autoencoders that a recipe may name; each is written into the run, so that its checkpoints are whole. */
+const READY_AUTOENCODERS = { starter: copyStarterVae, mosaic: writeMosaicVae } as const;
 
 function seedOf(recipe: Recipe, stage: number): number {
   return recipe.seed + stage * STAGE_SEED;
