@@ -12,7 +12,7 @@ import { XUT_PRESETS } from '../models/xut-config.ts';
 import { openRuntime } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { formatTimes } from '../runtime/webgpu/profile.ts';
-import { deviceOption, jsonOption, toNumber, toPath, toWhole } from './options.ts';
+import { deviceOption, jsonOption, precisionOption, toNumber, toPath, toWhole } from './options.ts';
 import { openOutput, type Output } from './output.ts';
 import type { TrainSetting } from './train-workload.ts';
 import {
@@ -121,9 +121,7 @@ function kernelsCommand(): Command {
     .option('--size <pixels>', 'side of the picture', toWhole, 1024)
     .option('--ctx <tokens>', 'tokens of text', toWhole, 96)
     .option('--reps <number>', 'runs, of which the last counts', toWhole, 5)
-    .addOption(
-      new Option('--precision <format>', 'number format (default: by device)').choices(['f32', 'f16']),
-    )
+    .addOption(precisionOption('number format (default: by device)'))
     .addOption(jsonOption())
     .action(async (options: BenchOptions) => {
       const output = openOutput(options.json ?? false);
@@ -137,9 +135,7 @@ function measured(command: Command): Command {
   return command
     .option('--reps <number>', 'measurements, of which the median counts', toWhole, 5)
     .addOption(deviceOption())
-    .addOption(
-      new Option('--precision <format>', 'number format (default: by device)').choices(['f32', 'f16']),
-    )
+    .addOption(precisionOption('number format (default: by device)'))
     .option('--beside <command>', 'a program to compare with, run between two of our measurements')
     .addOption(jsonOption());
 }

@@ -1,7 +1,7 @@
 /** @file `hdm-studio check`: compares our numbers with golden files. */
 import { existsSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { z } from 'zod';
 import { readJson } from '../checkpoints/tensors.ts';
 import { HdmError } from '../errors.ts';
@@ -9,7 +9,7 @@ import { openRuntime } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { openTokenizer } from '../text/tokenizer.ts';
 import { checkGoldenFile, judgeComparisons, type GoldenResult } from '../golden/check-file.ts';
-import { deviceOption, jsonOption } from './options.ts';
+import { deviceOption, jsonOption, precisionOption } from './options.ts';
 import { EXIT, openOutput } from './output.ts';
 
 interface CheckOptions {
@@ -27,11 +27,7 @@ export function checkCommand(): Command {
     .option('--model <path>', 'model of a reference generation (default: the folder of the file)')
     .option('--tokenizer <path>', 'tokenizer of a tokenizer file (default: found by its name beside it)')
     .addOption(deviceOption().default('cpu'))
-    .addOption(
-      new Option('--precision <format>', 'number format; f16 has tolerances of its own')
-        .choices(['f32', 'f16'])
-        .default('f32'),
-    )
+    .addOption(precisionOption('number format; f16 has tolerances of its own').default('f32'))
     .addOption(jsonOption())
     .action(check);
 }

@@ -63,6 +63,11 @@ export function deviceOption(): Option {
     .default('auto');
 }
 
+/** Formats that programs are computed in. */
+export function precisionOption(about: string): Option {
+  return new Option('--precision <format>', about).choices(['f32', 'f16']);
+}
+
 export function jsonOption(): Option {
   return new Option('--json', 'print one JSON document on stdout, progress on stderr');
 }

@@ -25,6 +25,7 @@ import { untilInterrupted } from './interrupt.ts';
 import {
   deviceOption,
   jsonOption,
+  precisionOption,
   STARTER_WORDS,
   toAdapters,
   toInterval,
@@ -109,9 +110,7 @@ export function sampleCommand(): Command {
     .option('--strength <number>', `how much of the beginning is noise (default: ${STRENGTH})`, toNumber)
     .option('--mask <file>', 'paint anew where this picture is white', toPath)
     .addOption(deviceOption())
-    .addOption(
-      new Option('--precision <format>', 'number format (default: by device)').choices(['f32', 'f16']),
-    )
+    .addOption(precisionOption('number format (default: by device)'))
     .requiredOption('--out <path>', 'a .png, .webp or .jpg file, or a folder', toPath)
     .addOption(jsonOption())
     .action((options: SampleOptions) => untilInterrupted((signal) => draw(options, signal)));
