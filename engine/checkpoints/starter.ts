@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { HdmError, toHdmError } from '../errors.ts';
 import { resourceFolder } from './resources.ts';
 
-const FOLDER = resourceFolder('starter');
+function starterFolder(): string {
+  return resourceFolder('starter');
+}
 
 /** Where it lies, if the program came with it. */
 export function starterModel(): string | undefined {
-  return existsSync(join(FOLDER, 'model_index.json')) ? FOLDER : undefined;
+  const folder = starterFolder();
+  return existsSync(join(folder, 'model_index.json')) ? folder : undefined;
 }
 
 /** Where it lies. Throws `bad-usage` where the program came without it. */
@@ -16,13 +19,13 @@ export function requireStarter(): string {
   const folder = starterModel();
   if (folder !== undefined) return folder;
   const problem = 'no model was named, and the starter model that would be used is not here';
-  throw new HdmError('bad-usage', FOLDER, problem, 'Name the file or folder of an HDM model');
+  throw new HdmError('bad-usage', starterFolder(), problem, 'Name the file or folder of an HDM model');
 }
 
 /** Writes its autoencoder, which other trainings begin with, as a folder. Throws `disk`. */
 export function copyStarterVae(folder: string): void {
   try {
-    cpSync(join(FOLDER, 'vae'), folder, { recursive: true });
+    cpSync(join(starterFolder(), 'vae'), folder, { recursive: true });
   } catch (error) {
     throw toHdmError(error, folder, 'disk');
   }
