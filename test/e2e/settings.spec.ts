@@ -116,7 +116,7 @@ test('the diagnostics hold no prompt unless it is asked for', async ({ app }) =>
 test('the devices are listed, and the numbers of the one in use are checked', async ({ app }) => {
   const { page } = app;
   await page.getByRole('button', { name: settings.device.list }).click();
-  await expect(page.getByRole('listitem').filter({ hasText: 'cpu' })).toBeVisible();
+  await expect(page.getByRole('listitem').filter({ hasText: /^\W*cpu/ })).toBeVisible();
   await page.getByRole('button', { name: settings.device.check }).click();
   await expect(page.getByText(fill(settings.device.right, { device: 'cpu' }))).toBeVisible({
     timeout: 240_000,
