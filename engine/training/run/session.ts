@@ -1,6 +1,7 @@
 /** @file One stage of a run made ready: its learner as the saved state says, its pictures, its held-out pictures. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyStarterVae } from '../../checkpoints/starter.ts';
 import type { FloatDType } from '../../graph/dtype.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { writeWordTokenizer } from '../../text/word-tokenizer.ts';
@@ -9,7 +10,6 @@ import type { Dataset } from '../data/dataset.ts';
 import { openLoader, type Batch, type Loader } from '../data/loader.ts';
 import { openDenoiserLearner } from '../denoiser-learner.ts';
 import { openAutoencoderLearner, type Learner } from '../learner.ts';
-import { copyStarterVae } from '../../checkpoints/starter.ts';
 import { writeMosaicVae } from '../mosaic-vae.ts';
 import { openStartingModel, type StartingModel } from '../parts.ts';
 import { stepsOf, type Recipe, type Stage } from '../recipe.ts';
