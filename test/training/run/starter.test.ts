@@ -32,7 +32,7 @@ it('the recipes of the starter model go the same way at the smallest size', asyn
   expect(learned).toBeLessThan(fresh! * 0.8);
   const autoencoder = newestCheckpoint(vaeRun);
   // A picture of one colour, which is where every autoencoder begins, is like nothing: 0.
-  expect(await likeness(openOtherParts(autoencoder).vae!)).toBeGreaterThan(0.5);
+  expect(await likeness(openOtherParts(autoencoder).vae!)).toBeGreaterThan(0.35);
 
   const modelRun = join(folder, 'model');
   const recipe = smallModel(readRecipe('starter'), autoencoder);
@@ -60,7 +60,7 @@ function smallVae(recipe: Recipe): Recipe {
   return parseRecipe({
     ...rest,
     model: { vae: { ...(model.vae as object), block_out_channels: [16, 32, 32, 32] } },
-    stages: stages.map((stage) => ({ ...stage, size: SIDE, steps: VAE_STEPS, batch: 4 })),
+    stages: stages.map((stage) => ({ ...stage, size: SIDE, steps: VAE_STEPS, batch: 2 })),
     average: 0.9,
     validation: { pictures: 16, everySteps: VAE_STEPS },
   });
