@@ -2,6 +2,7 @@
  * @file What is behind the things of a picture. The prompt tells it, so a picture of it is drawn and compared: a pixel
  * that is like nothing near its place in that drawing belongs to a thing.
  */
+import { wholeView } from '../image/pixels.ts';
 import { median } from '../median.ts';
 import { oklab } from '../training/data/toy-scenes/colors.ts';
 import { drawScene } from '../training/data/toy-scenes/draw.ts';
@@ -104,7 +105,7 @@ function draw({ background, slip }: Variant, width: number, height: number) {
   const scene = { ratio: width / height, background, objects: [], isGroup: false };
   const scale = Math.min(width, height) / SHORT_SIDE;
   const [left, top] = [slip[0] * scale, slip[1] * scale];
-  return drawScene(scene, { width, height, left, top, partWidth: width, partHeight: height });
+  return drawScene(scene, { ...wholeView({ width, height }), left, top });
 }
 
 /**

@@ -27,6 +27,11 @@ export interface View {
   readonly partHeight: number;
 }
 
+/** All of a picture of this size. */
+export function wholeView({ width, height }: Pick<View, 'width' | 'height'>): View {
+  return { width, height, left: 0, top: 0, partWidth: width, partHeight: height };
+}
+
 /** What the header of a picture file says, before anything is decoded. */
 export interface PictureInfo {
   /** As the picture is seen: turned as its EXIF says. */

@@ -7,14 +7,14 @@ import { openOtherParts } from '../../engine/checkpoints/checkpoint.ts';
 import { copyStarterVae } from '../../engine/checkpoints/starter.ts';
 import { judge } from '../../engine/eval/judge.ts';
 import { evaluationPrompts } from '../../engine/eval/prompts.ts';
-import type { Pixels } from '../../engine/image/pixels.ts';
+import { wholeView, type Pixels } from '../../engine/image/pixels.ts';
 import { openAutoencoder, type Autoencoder } from '../../engine/pipeline/autoencoder.ts';
+import { nearestSide } from '../../engine/pipeline/request.ts';
 import { onnxRuntime } from '../../engine/runtime/onnx/runtime.ts';
 import { drawScene } from '../../engine/training/data/toy-scenes/draw.ts';
 import { sceneSize, type Scene } from '../../engine/training/data/toy-scenes/scene.ts';
 
 const SHORT_SIDE = 256;
-const GRID = 16;
 
 let folder = '';
 let autoencoder: Autoencoder;
@@ -40,8 +40,6 @@ it.each(['one', 'small', 'two'] as const)('%s: at least seven of eight', async (
 });
 
 function pictureOf(scene: Scene): Pixels {
-  const [width, height] = Object.values(sceneSize(scene, SHORT_SIDE)).map(
-    (side) => Math.round(side / GRID) * GRID,
-  ) as [number, number];
-  return drawScene(scene, { width, height, left: 0, top: 0, partWidth: width, partHeight: height });
+  const { width, height } = sceneSize(scene, SHORT_SIDE);
+  return drawScene(scene, wholeView({ width: nearestSide(width), height: nearestSide(height) }));
 }

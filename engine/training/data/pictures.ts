@@ -1,6 +1,13 @@
 /** @file The pictures of a dataset, whatever they come from: files, or scenes drawn when they are asked for. */
 import { HdmError } from '../../errors.ts';
-import { decodeImage, decodeView, readPictureInfo, type Pixels, type View } from '../../image/pixels.ts';
+import {
+  decodeImage,
+  decodeView,
+  readPictureInfo,
+  wholeView,
+  type Pixels,
+  type View,
+} from '../../image/pixels.ts';
 import { drawScene } from './toy-scenes/draw.ts';
 import { sceneSize, type Scene } from './toy-scenes/scene.ts';
 import { worldOf } from './toy-scenes/world.ts';
@@ -40,8 +47,7 @@ export async function pictureSize(ref: PictureRef): Promise<Size> {
 export async function readPicture(ref: PictureRef, view?: View): Promise<Pixels> {
   if (ref.kind === 'file') return view ? decodeView(ref.path, view) : decodeImage(ref.path);
   const scene = toyScene(ref);
-  const { width, height } = sceneSize(scene, TOY_SHORT_SIDE);
-  return drawScene(scene, view ?? { width, height, left: 0, top: 0, partWidth: width, partHeight: height });
+  return drawScene(scene, view ?? wholeView(sceneSize(scene, TOY_SHORT_SIDE)));
 }
 
 function toyScene(ref: PictureRef & { kind: 'toy' }): Scene {

@@ -1,7 +1,7 @@
 /** @file What is in a dataset, before hours are spent on it: everything that a person would want to know or mend. */
 import { dirname } from 'node:path';
 import { toHdmError } from '../../errors.ts';
-import { readPictureInfo, type PictureInfo } from '../../image/pixels.ts';
+import { readPictureInfo, wholeView, type PictureInfo } from '../../image/pixels.ts';
 import { plainCaption, tagsOf } from './captions.ts';
 import type { Dataset, DatasetSource } from './dataset.ts';
 import { HASH_SIZE, nearDuplicates, pictureHash, type PictureHash } from './duplicates.ts';
@@ -117,9 +117,7 @@ async function look(dataset: Dataset, index: number, side: number): Promise<Look
   try {
     info = await readPictureInfo(picture.path);
     requireLargeEnough(name, info, side);
-    const { width, height } = HASH_SIZE;
-    const view = { width, height, left: 0, top: 0, partWidth: width, partHeight: height };
-    const hash = pictureHash(await dataset.picture(index, view)); // reads the file to its end
+    const hash = pictureHash(await dataset.picture(index, wholeView(HASH_SIZE))); // reads the file to its end
     return { size: { width: info.width, height: info.height }, info, hash };
   } catch (error) {
     const { code, message } = toHdmError(error, name);

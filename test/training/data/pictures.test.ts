@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { readPictureInfo, type View } from '../../../engine/image/pixels.ts';
+import { readPictureInfo, wholeView } from '../../../engine/image/pixels.ts';
 import { pictureSize, readPicture, requireLargeEnough } from '../../../engine/training/data/pictures.ts';
 import { makeSamples } from '../../../engine/training/data/sample.ts';
 import { testFolder } from '../../helpers/folder.ts';
@@ -47,7 +47,9 @@ describe('an unusual picture', () => {
     const ref = written('a.png', await clear.png().toBuffer());
     expect(await readPictureInfo(ref.path)).toMatchObject({ hasAlpha: true });
     expect(pixelAt(await readPicture(ref), 4, 4)).toEqual([255, 127, 127]);
-    expect(pixelAt(await readPicture(ref, wholeView(4, 4)), 2, 2)).toEqual([255, 127, 127]);
+    expect(pixelAt(await readPicture(ref, wholeView({ width: 4, height: 4 })), 2, 2)).toEqual([
+      255, 127, 127,
+    ]);
   });
 
   it('with 16 bits, grey, or CMYK becomes 8-bit RGB', async () => {
@@ -58,11 +60,11 @@ describe('an unusual picture', () => {
     expect(await readPictureInfo(grey.path)).toMatchObject({ isDeep: false, isGrey: true });
     expect(await readPictureInfo(cmyk.path)).toMatchObject({ isCmyk: true });
     for (const ref of [deep, grey, cmyk]) {
-      const { data } = await readPicture(ref, wholeView(48, 32));
+      const { data } = await readPicture(ref, wholeView({ width: 48, height: 32 }));
       expect(data.length).toBe(48 * 32 * 3);
     }
     expect(pixelAt(await readPicture(deep), 95, 0)).toEqual([255, 0, 0]);
-    const [red, green, blue] = pixelAt(await readPicture(grey, wholeView(48, 32)), 20, 20);
+    const [red, green, blue] = pixelAt(await readPicture(grey, wholeView({ width: 48, height: 32 })), 20, 20);
     expect([red, blue]).toEqual([green, green]);
   });
 
@@ -141,7 +143,10 @@ describe('a bad picture', () => {
 it('a part of a scaled picture is that part', async () => {
   const ref = written('a.png', await png(200, 100));
   const view = { width: 128, height: 64, left: 50, top: 0, partWidth: 64, partHeight: 64 };
-  const [part, scaled] = [await readPicture(ref, view), await readPicture(ref, wholeView(128, 64))];
+  const [part, scaled] = [
+    await readPicture(ref, view),
+    await readPicture(ref, wholeView({ width: 128, height: 64 })),
+  ];
   expect(part).toMatchObject({ width: 64, height: 64 });
   for (const [x, y] of [
     [0, 0],
@@ -151,10 +156,6 @@ it('a part of a scaled picture is that part', async () => {
     expect(pixelAt(part, x, y)).toEqual(pixelAt(scaled, x + 50, y));
   }
 });
-
-function wholeView(width: number, height: number): View {
-  return { width, height, left: 0, top: 0, partWidth: width, partHeight: height };
-}
 
 /** A PNG whose header claims another size; its checksum is right, for a decoder may look at it. */
 function withSize(bytes: Uint8Array, width: number, height: number): Uint8Array {

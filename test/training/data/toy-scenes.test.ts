@@ -1,5 +1,6 @@
 /** @file The built-in world: what its captions say must be true of its scenes, and its scenes of its pixels. */
 import { describe, expect, it } from 'vitest';
+import { wholeView } from '../../../engine/image/pixels.ts';
 import { parseCaption, plainCaption } from '../../../engine/training/data/captions.ts';
 import { sceneSentence, sceneTags, sceneWordings } from '../../../engine/training/data/toy-scenes/caption.ts';
 import {
@@ -31,8 +32,7 @@ const SCENES = Array.from({ length: 3000 }, (_, i) => randomScene(SEED, i));
 const SAY_ALL = { size: true, place: true, background: true };
 
 function whole(scene: Scene, shortSide: number) {
-  const { width, height } = sceneSize(scene, shortSide);
-  return { width, height, left: 0, top: 0, partWidth: width, partHeight: height };
+  return wholeView(sceneSize(scene, shortSide));
 }
 
 function single(kind: Kind, changed: Partial<SceneObject> = {}, size = 0.5): Scene {

@@ -4,9 +4,8 @@
  */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { openCheckpoint, openOtherParts } from '../../../engine/checkpoints/checkpoint.ts';
-import type { ModelPart } from '../../../engine/checkpoints/checkpoint.ts';
-import type { Pixels } from '../../../engine/image/pixels.ts';
+import { openCheckpoint, openOtherParts, type ModelPart } from '../../../engine/checkpoints/checkpoint.ts';
+import { wholeView } from '../../../engine/image/pixels.ts';
 import type { AutoencoderConfig } from '../../../engine/models/autoencoder-kl.ts';
 import { openAutoencoder } from '../../../engine/pipeline/autoencoder.ts';
 import { onnxRuntime } from '../../../engine/runtime/onnx/runtime.ts';
@@ -31,7 +30,6 @@ it('the recipes of the starter model go the same way at the smallest size', asyn
   const [fresh, learned] = lossesOf(vae.events);
   expect(learned).toBeLessThan(fresh! * 0.8);
   const autoencoder = newestCheckpoint(vaeRun);
-  // A picture of one colour, which is where every autoencoder begins, is like nothing: 0.
   expect(await likeness(openOtherParts(autoencoder).vae!)).toBeGreaterThan(0.35);
 
   const modelRun = join(folder, 'model');
@@ -97,23 +95,12 @@ async function likeness(part: ModelPart<AutoencoderConfig>): Promise<number> {
   const autoencoder = await openAutoencoder(onnxRuntime('cpu'), part, 'f32');
   const pairs: [number, number][] = [];
   for (let number = 0; number < 8; number++) {
-    const picture = squareOf(5000 + number);
+    const picture = drawScene(randomScene(TOY.seed, 5000 + number), wholeView({ width: SIDE, height: SIDE }));
     const back = await autoencoder.decode(await autoencoder.encode(picture));
     picture.data.forEach((value, at) => pairs.push([value, back.data[at]!]));
   }
   await autoencoder.dispose();
   return correlation(pairs);
-}
-
-function squareOf(number: number): Pixels {
-  const size = { width: SIDE, height: SIDE };
-  return drawScene(randomScene(TOY.seed, number), {
-    ...size,
-    left: 0,
-    top: 0,
-    partWidth: SIDE,
-    partHeight: SIDE,
-  });
 }
 
 function correlation(pairs: readonly (readonly [number, number])[]): number {
