@@ -17,7 +17,8 @@ Numbers are the mean of the seeds ± their standard deviation. A difference is t
 seed see the same pictures and noise; of shares it is in percentage points. It counts when it is larger than the spread
 of the seeds allows by chance: when zero is outside of its 95 % interval (Student's t). "The same loss" is, for each
 seed, the lowest validation loss that all variants reach; seconds are those of training steps alone. What is true of a
-small model on toy scenes need not be true of a large one on pictures.
+small model on toy scenes need not be true of a large one on pictures. Where no variant draws a scene right in everything,
+training was too short to judge pictures by: there, read losses and times alone.
 
 Copy \`${RESULTS_FILE}\` of an experiment to \`${KEPT}/NAME.json\` and write this file again with
 \`npm run hdm -- experiment --readme\`.
