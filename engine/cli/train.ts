@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HdmError } from '../errors.ts';
 import { openRuntime } from '../runtime/devices.ts';
-import { datasetSource } from '../training/data/dataset.ts';
+import { datasetSource, type DatasetSource } from '../training/data/dataset.ts';
 import { TOY_WORDS } from '../training/data/toy-scenes/world.ts';
 import { totalSteps, type Recipe } from '../training/recipe.ts';
 import { recipeNames, readRecipe } from '../training/recipe-files.ts';
@@ -21,6 +21,7 @@ import { trainExportCommand, trainImportCommand, trainReportCommand } from './tr
 
 interface TrainOptions {
   readonly data?: string;
+  readonly count?: number;
   readonly out?: string;
   readonly model?: string;
   readonly resume?: boolean;
@@ -40,6 +41,7 @@ export function trainCommand(): Command {
       `folder of pictures, .jsonl or .csv list, or ${TOY_WORDS.join(' or ')} for scenes made here (default: the recipe's)`,
       toPath,
     )
+    .option('--count <number>', 'how many toy scenes there are (default: 100000)', toWhole)
     .option('--out <folder>', 'folder of the run: a new one, or with --resume the one to go on with', toPath)
     .option('--model <path>', 'model to begin from, or whose frozen parts are used', toPath)
     .option('--resume', 'go on from the last saved state, bit for bit')
@@ -57,7 +59,7 @@ async function train(word: string | undefined, options: TrainOptions): Promise<v
   const output = openOutput(options.json ?? false);
   const recipe = recipeOf(word, options);
   const place = options.data ?? (options.resume ? undefined : recipe?.data);
-  const data = place === undefined ? undefined : absolute(datasetSource(place));
+  const data = place === undefined ? undefined : sourceOf(place, options.count);
   if (!options.resume && data === undefined) {
     throw new HdmError('bad-usage', '--data', 'a new run needs pictures', 'Name a folder, a list, or "toy"');
   }
@@ -129,9 +131,13 @@ function estimateLines(estimate: RunEstimate, steps: number): string[] {
   ];
 }
 
-/** A run may go on from another folder. */
-function absolute(source: ReturnType<typeof datasetSource>): ReturnType<typeof datasetSource> {
-  return source.kind === 'toy' ? source : { ...source, path: resolve(source.path) };
+/** Places are absolute, as a run may go on from another folder. */
+function sourceOf(place: string, count: number | undefined): DatasetSource {
+  const source = datasetSource(place);
+  if (source.kind === 'toy') return count === undefined ? source : { ...source, count };
+  if (count === undefined) return { ...source, path: resolve(source.path) };
+  const problem = 'only toy scenes are made in any number';
+  throw new HdmError('bad-usage', '--count', problem, `Leave it out, or name ${TOY_WORDS.join(' or ')}`);
 }
 
 function required<T>(value: T | undefined, what: string): T {
