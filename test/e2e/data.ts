@@ -1,6 +1,7 @@
 /** @file The data folder of a studio from outside: what is laid into it before a start, and what it holds after. */
-import { DatabaseSync } from 'node:sqlite';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { openDatabase } from '../../electron/host/database.ts';
 import { openPlaces, type Places } from '../../electron/host/places.ts';
 import type { Drawing, JobState, Settings } from '../../electron/contract.ts';
@@ -118,4 +119,13 @@ function read(data: string, query: string): Record<string, unknown>[] {
   } finally {
     database.close();
   }
+}
+
+/** Everything in the folder of pictures, half-written files as well. */
+export function filesOf(data: string): string[] {
+  const folder = join(data, 'pictures');
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort();
 }

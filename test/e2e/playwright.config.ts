@@ -17,6 +17,8 @@ const BROWSER_ONLY = [
   'screens',
   'camera',
   'compare',
+  'crash-again',
+  'drawing',
   'keyboard',
   'library',
   'models',
