@@ -87,7 +87,7 @@ export async function openDenoiserLearner(options: LearnerOptions): Promise<Lear
         )
       : undefined;
   const ahead: Ahead = {
-    latents: (batch, draws) => encoder.encode(batch, draws.posterior(encoder.shapeOf(batch))),
+    latents: (batch) => encoder.encode(batch),
     words: (captions) => tokenizer && tokenizeBatch(tokenizer, captions, stage.context),
     async context(words) {
       if (!words || learnsText) return words?.values ?? {};
@@ -110,7 +110,7 @@ export async function openDenoiserLearner(options: LearnerOptions): Promise<Lear
       const context = await ahead.context(words);
       const tokens = batch.positions.length / 2 / samples;
       const values = {
-        latent: await ahead.latents(batch, draws),
+        latent: await ahead.latents(batch),
         noise: draws.noise(shape),
         positions: f32([samples, tokens, 2], batch.positions),
         ...(ahead.hasAspect && { addon: f32([samples, 1], batch.addon) }),

@@ -16,7 +16,7 @@ export interface BatchDraws {
   /** sigmoid of a standard normal number for each sample [B]. */
   times(batch: number): TensorData;
   noise(shape: readonly number[]): TensorData;
-  /** For the draw from the autoencoder's posterior. */
+  /** For the draw from the posterior of an autoencoder that learns. */
   posterior(shape: readonly number[]): TensorData;
   /** Image tokens that go through the middle [B, K], ascending, for a TREAD rate. */
   kept(batch: number, tokens: number, rate: number): TensorData;

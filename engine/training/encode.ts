@@ -23,8 +23,8 @@ export interface LatentEncoder {
   shapeOf(batch: PictureBatch): number[];
   /** Mean and log-variance, as the autoencoder has them. */
   moments(batch: PictureBatch): Promise<{ mean: Float32Array<ArrayBuffer>; logvar: Float32Array }>;
-  /** Drawn latents in the units of the denoiser. */
-  encode(batch: PictureBatch, posterior: TensorData): Promise<TensorData>;
+  /** Means as latents in the units of the denoiser: what the posterior adds is small beside the noise of training. */
+  encode(batch: PictureBatch): Promise<TensorData>;
   dispose(): Promise<void>;
 }
 
@@ -78,16 +78,15 @@ export async function openLatentEncoder(
   return {
     shapeOf,
     moments,
-    async encode(batch, posterior) {
-      const { mean: latents, logvar } = await moments(batch);
+    async encode(batch) {
+      const { mean: latents } = await moments(batch);
       const shape = shapeOf(batch);
       const plane = shape[2]! * shape[3]!;
-      const noise = toFloat32(posterior);
       for (let first = 0; first < latents.length; first += plane) {
         const channel = (first / plane) % config.latent_channels;
         const [mean, std] = [config.latents_mean?.[channel] ?? 0, config.latents_std?.[channel] ?? 1];
         for (let i = first; i < first + plane; i++) {
-          latents[i] = (latents[i]! + Math.exp(logvar[i]! / 2) * noise[i]! - mean) / std;
+          latents[i] = (latents[i]! - mean) / std;
         }
       }
       return f32(shape, latents);

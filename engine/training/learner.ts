@@ -37,7 +37,7 @@ export interface Learner {
 /** The pieces of `encode`. */
 export interface Ahead {
   /** [B, C, h, w] in the units of the denoiser. */
-  latents(batch: Batch, draws: BatchDraws): Promise<TensorData>;
+  latents(batch: Batch): Promise<TensorData>;
   /** Of captions; absent for models without text. */
   words(captions: readonly string[]): Words | undefined;
   /** The inputs that words are; a frozen text encoder's context goes into its variable. */

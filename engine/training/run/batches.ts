@@ -65,9 +65,8 @@ export function freshBatches({ recipe, firstBatch, rank, learner, loader }: Batc
 export interface CacheOptions {
   /** Of the run. */
   readonly folder: string;
-  /** The stage whose latents they are, and the number of its first batch in the run. */
+  /** The stage whose latents they are. */
   readonly stageNumber: number;
-  readonly firstBatch: number;
   /** Latents at most, as for an estimate. */
   readonly most?: number | undefined;
   readonly encoding: EncodingHooks;
@@ -124,7 +123,7 @@ async function openCache(
   source: BatchSource,
   dataset: Dataset,
   ahead: Ahead,
-  { folder, stageNumber, firstBatch, most = Infinity, encoding }: CacheOptions,
+  { folder, stageNumber, most = Infinity, encoding }: CacheOptions,
 ): Promise<LatentCache> {
   const { size, cachedCrops } = source.stage;
   const { latentScale } = source.learner.grid;
@@ -139,7 +138,7 @@ async function openCache(
   rmSync(inside, { recursive: true, force: true }); // those of another stage are of no use any more
   mkdirSync(inside, { recursive: true });
   encoding.onBegin?.();
-  await fill(cache, rows, { ...source, firstBatch }, ahead, encoding);
+  await fill(cache, rows, source, ahead, encoding);
   return cache;
 }
 
@@ -147,7 +146,7 @@ async function openCache(
 async function fill(
   cache: LatentCache,
   rows: number,
-  { loader, recipe, firstBatch }: BatchSource,
+  { loader }: BatchSource,
   ahead: Ahead,
   { mayGoOn = () => Promise.resolve(true) }: EncodingHooks,
 ): Promise<void> {
@@ -155,11 +154,11 @@ async function fill(
   const encode = async (number: number): Promise<LatentRows | undefined> => {
     if (number >= batches) return undefined;
     const batch = await loader.batch(number);
-    const { data } = await ahead.latents(batch, drawsOf(recipe.seed, firstBatch + number));
+    const { data } = await ahead.latents(batch);
     const { positions, addon, items } = batch;
     return { latents: data as Float32Array<ArrayBuffer>, positions, addon, items };
   };
-  // One ahead: the device is at the next pictures while the noise of these is drawn and their latents are written.
+  // One ahead: the device is at the next pictures while the latents of these are written.
   const encoded = new MadeAhead(encode, 1);
   const writer = new LatentCacheWriter(cache);
   try {

@@ -80,7 +80,6 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
         : await cachedBatches(source, data.training, {
             folder,
             stageNumber: cachedBy,
-            firstBatch: batchesBefore(recipe, cachedBy),
             most: options.mostCached,
             encoding,
           });
