@@ -53,7 +53,7 @@ describe.skipIf(!existsSync(MODEL))('pictures of the bootstrap model (needs ../s
 
   it('draws two things on their sides', async () => {
     const picture = await draw('a red circle to the left of a green square on a white background', {
-      steps: 16,
+      steps: 12,
     });
     expect(find(picture, 'red').x).toBeLessThan(find(picture, 'green').x);
     expect(find(picture, 'white').share).toBeGreaterThan(0.4);
@@ -117,7 +117,7 @@ describe.skipIf(!existsSync(MODEL))('pictures of the bootstrap model (needs ../s
   it('paints only inside the mask', async () => {
     const pixels = await still();
     const mask = new Uint8Array(256 * 256).map((_, i) => (i % 256 < 128 ? 255 : 0));
-    const painted = await draw('a blue background', { from: { pixels, strength: 1, mask }, steps: 16 });
+    const painted = await draw('a blue background', { from: { pixels, strength: 1, mask } });
     const right = (picture: Pixels): number[] =>
       [...picture.data].filter((_, i) => Math.floor(i / 3) % 256 >= 128);
     expect(right(painted)).toEqual(right(pixels));
