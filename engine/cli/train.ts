@@ -1,11 +1,11 @@
 /** @file `hdm-studio train`: trains a model or an adapter, goes on with a run, tells beforehand what it will take. */
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { HdmError } from '../errors.ts';
 import { openRuntime } from '../runtime/devices.ts';
 import { datasetSource, type DatasetSource } from '../training/data/dataset.ts';
-import { TOY_WORDS } from '../training/data/toy-scenes/world.ts';
+import { TOY_SOURCES, TOY_WORDS } from '../training/data/toy-scenes/world.ts';
 import { totalSteps, type Recipe } from '../training/recipe.ts';
 import { recipeNames, readRecipe } from '../training/recipe-files.ts';
 import { estimateRun, type RunEstimate } from '../training/run/estimate.ts';
@@ -41,7 +41,11 @@ export function trainCommand(): Command {
       `folder of pictures, .jsonl or .csv list, or ${TOY_WORDS.join(' or ')} for scenes made here (default: the recipe's)`,
       toPath,
     )
-    .option('--count <number>', 'how many toy scenes there are (default: 100000)', toWhole)
+    .addOption(
+      new Option('--count <number>', `how many toy scenes there are (default: ${TOY_SOURCES.toy.count})`)
+        .argParser(toWhole)
+        .conflicts('resume'), // a run knows its pictures
+    )
     .option('--out <folder>', 'folder of the run: a new one, or with --resume the one to go on with', toPath)
     .option('--model <path>', 'model to begin from, or whose frozen parts are used', toPath)
     .option('--resume', 'go on from the last saved state, bit for bit')

@@ -104,6 +104,7 @@ describe('a command line that cannot be', () => {
     ['train lokr --out runs/mine', 'a new run needs pictures'],
     ['train toy-simple --device cpu', '--out is missing'], // the recipe knows its pictures
     ['train toy-simple --count 0 --out runs/mine --device cpu', 'toy scenes'],
+    ['train --resume --count 9 --out runs/mine', 'cannot be used with option'],
     ['train toy-simple --data build --count 9 --out runs/mine', 'only toy scenes are made in any number'],
     ['inspect', "missing required argument 'path'"],
     ['check', "missing required argument 'files'"],
