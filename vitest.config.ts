@@ -8,7 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 /** They take minutes: begun last, one of them alone would keep the whole run waiting. */
-const LONG = ['golden', 'runtime/webgpu/ops', 'training/run/starter', 'pipeline/pictures'];
+const LONG = ['golden', 'training/run/starter', 'pipeline/pictures'];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -36,7 +36,7 @@ describe.skipIf(files.length === 0)('golden files on the CPU (need ../shared)', 
 const hasGpu = existsSync(process.env['VK_DRIVER_FILES'] ?? '') && files.length > 0;
 
 describe.skipIf(!hasGpu)('golden files on WebGPU (need ../shared and a Vulkan driver)', () => {
-  it.each(ON_GPU)('%s', (name) => check(`${GOLDEN}${name}.safetensors`, 'webgpu'), 120_000);
+  it.each(ON_GPU)('%s', (name) => check(`${GOLDEN}${name}.safetensors`, 'webgpu'));
 
   it('an XUT on ONNX Runtime', () => check(`${GOLDEN}xut-report-tread.safetensors`, 'ort-webgpu'));
 });
