@@ -286,7 +286,7 @@ async function expectNoFaults(page: Page, state = ''): Promise<void> {
       const changes = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
       await Promise.allSettled(changes.map(({ finished }) => finished));
     }, theme);
-    // Without legacy mode, which is for pages without frames, or with all that is right in the report, it is slower.
+    // Faster: the other mode is for pages with frames, and what is right need not be told.
     const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
     const { violations } = await (theme === 'light' ? axe.withRules(RULES_OF_COLOUR) : axe).analyze();
     const faults = violations

@@ -2,7 +2,7 @@ import { en } from '../../renderer/messages/en.ts';
 import { expect, test } from './app.ts';
 import { filesOf, readJobs, readPictures } from './data.ts';
 import { HAS_PROCESSES } from './processes.ts';
-import { cancelRunning, generate, picturesOf, setNumber, startLong, stepOf } from './steps.ts';
+import { generate, picturesOf, setNumber } from './steps.ts';
 
 test.skip(!HAS_PROCESSES, 'processes are found through /proc, which only Linux has');
 
@@ -28,15 +28,4 @@ test('a host that is killed again and again between pictures draws each of them 
   expect(new Set(pictures.map(({ seed }) => seed)).size).toBe(16);
   expect(new Set(pictures.map(({ id }) => id))).toEqual(new Set(readJobs(app.data).map(({ id }) => id)));
   expect(filesOf(app.data)).toEqual(pictures.map(({ file }) => file).sort());
-});
-
-test('a window whose page is loaded again shows where things stand', async ({ app }) => {
-  const { page } = app;
-  await startLong(app, 'long');
-  await generate(page, 'after');
-  await page.reload();
-  await expect(page.getByText(stepOf(1000))).toBeVisible();
-  await expect(page.getByRole('list', { name: en.create.waiting }).getByText('after')).toBeVisible();
-  await cancelRunning(app);
-  expect((await picturesOf(app, 1))[0]!.prompt).toBe('after');
 });

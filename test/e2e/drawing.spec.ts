@@ -2,7 +2,16 @@ import sharp from 'sharp';
 import { en } from '../../renderer/messages/en.ts';
 import { expect, test } from './app.ts';
 import { readForm, readJobs, readPictures } from './data.ts';
-import { draw, generate, picturesOf, promptOf, setNumber, startLong, stepOf } from './steps.ts';
+import {
+  cancelRunning,
+  draw,
+  generate,
+  picturesOf,
+  promptOf,
+  setNumber,
+  startLong,
+  stepOf,
+} from './steps.ts';
 
 test('pictures have the size and number that were asked for', async ({ app }) => {
   const { page } = app;
@@ -32,6 +41,17 @@ test('a running picture is cancelled within a step and leaves nothing behind', a
   expect(prompt).toBe('a short one');
   expect(readPictures(app.data)).toHaveLength(1);
   expect(readJobs(app.data).map(({ state }) => state)).toEqual(['cancelled', 'done']);
+});
+
+test('a window whose page is loaded again shows where things stand', async ({ app }) => {
+  const { page } = app;
+  await startLong(app, 'long');
+  await generate(page, 'after');
+  await page.reload();
+  await expect(page.getByText(stepOf(1000))).toBeVisible();
+  await expect(page.getByRole('list', { name: en.create.waiting }).getByText('after')).toBeVisible();
+  await cancelRunning(app);
+  expect((await picturesOf(app, 1))[0]!.prompt).toBe('after');
 });
 
 test('what was written is there again after a reload, and in the history', async ({ app }) => {
