@@ -113,9 +113,9 @@ export function decoder(config: AutoencoderConfig, weights: Weights, latent: Ten
   return cast(convolve(at.at('conv_out'), x, widths.at(-1)!, config.out_channels, 3), 'f32');
 }
 
-/** The graph input of the encoder; batch b and latent size h, w are free. */
-export function imageInput(graph: Graph, config: AutoencoderConfig): Tensor {
-  const scale = latentScale(config);
+/** The graph input of the encoder; batch b and latent size h, w, in steps of `step`, are free. */
+export function imageInput(graph: Graph, config: AutoencoderConfig, step = 1): Tensor {
+  const scale = latentScale(config) * step;
   const [height, width] = [multiplyDims(size('h'), scale), multiplyDims(size('w'), scale)];
   return graph.input('image', 'f32', [size('b'), config.in_channels, height, width]);
 }

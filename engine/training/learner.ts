@@ -91,12 +91,7 @@ export async function openAutoencoderLearner(options: LearnerOptions): Promise<L
     values: first(),
     frozen: new Map(),
     objective: (graph, kind) =>
-      autoencoderLoss(
-        graph,
-        part.config,
-        variableWeights(graph, VAE_PREFIX, precision, kind),
-        stage.divergence,
-      ),
+      autoencoderLoss(graph, part.config, variableWeights(graph, VAE_PREFIX, precision, kind), stage),
   });
   const scale = latentScale(part.config);
   return {

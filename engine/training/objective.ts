@@ -1,5 +1,5 @@
 /** @file What is learned: the loss of a batch, as graph. */
-import { multiplyDims, size, type Dim } from '../graph/dim.ts';
+import { divideDims, multiplyDims, size, type Dim } from '../graph/dim.ts';
 import type { FloatDType } from '../graph/dtype.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { TextEncoderConfig } from '../checkpoints/checkpoint.ts';
@@ -65,26 +65,49 @@ export function denoisingLoss(graph: Graph, parts: DenoisingParts): Losses {
   return ofSamples(mean(mul(error, error), [1, 2, 3]), b);
 }
 
+/** What an autoencoder's loss is made of, besides the distance of the decoded picture. */
+export interface AutoencoderLossWeights {
+  readonly divergence: number;
+  readonly equivariance: number;
+}
+
 /**
  * Of an autoencoder: the mean absolute error of the decoded picture, plus `divergence` times the divergence of its
- * latent from standard normal numbers (Kingma & Welling 2014).
+ * latent from standard normal numbers (Kingma & Welling 2014), plus `equivariance` times the error of the picture at
+ * half its size, decoded from the latent at half its size (Skorokhodov et al. 2025; Kouzelis et al. 2025).
  * Inputs: image [B, 3, H, W] in -1..1, posterior [B, C, H/8, W/8] standard normal.
  */
 export function autoencoderLoss(
   graph: Graph,
   config: AutoencoderConfig,
   weights: Weights,
-  divergence: number,
+  { divergence, equivariance }: AutoencoderLossWeights,
 ): Losses {
-  const image = imageInput(graph, config);
+  const image = imageInput(graph, config, equivariance > 0 ? 2 : 1);
   const [latentMean, logvar] = encoder(config, weights, image);
   const posterior = graph.input('posterior', 'f32', latentMean.shape);
-  const decoded = decoder(config, weights, drawLatent(latentMean, logvar, posterior));
-  const error = sub(decoded, image);
-  const distance = mean(max(error, neg(error)), [1, 2, 3]);
+  const latent = drawLatent(latentMean, logvar, posterior);
+  const distance = distanceOf(decoder(config, weights, latent), image);
   const spread = sub(add(exp(logvar), mul(latentMean, latentMean)), add(logvar, like(logvar, 1)));
-  const total = add(distance, mul(mean(spread, [1, 2, 3]), like(distance, divergence / 2)));
-  return ofSamples(total, image.shape[0]!);
+  const terms = [distance, mul(mean(spread, [1, 2, 3]), like(distance, divergence / 2))];
+  if (equivariance > 0) {
+    const small = distanceOf(decoder(config, weights, halve(latent)), halve(image));
+    terms.push(mul(small, like(small, equivariance)));
+  }
+  return ofSamples(terms.reduce(add), image.shape[0]!);
+}
+
+/** Mean absolute error of each sample. */
+function distanceOf(decoded: Tensor, image: Tensor): Tensor {
+  const error = sub(decoded, image);
+  return mean(max(error, neg(error)), [1, 2, 3]);
+}
+
+/** [B, C, H, W] at half its size: the mean of each 2 x 2. */
+function halve(x: Tensor): Tensor {
+  const [b, c, ...sides] = x.shape as [Dim, Dim, Dim, Dim];
+  const [height, width] = sides.map((side) => divideDims(side, 2)) as [Dim, Dim];
+  return reshape(mean(reshape(x, [b, c, height, 2, width, 2]), [3, 5]), [b, c, height, width]);
 }
 
 /** mean + standard deviation · noise: a draw from what the encoder says (the posterior). */

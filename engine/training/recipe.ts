@@ -88,6 +88,11 @@ const stage = closed({
    */
   divergence: z.number().nonnegative().default(1e-6),
   /**
+   * Of an autoencoder: weight of what a latent of half the size is off the picture of half the size. With it latents
+   * are as smooth as pictures, and a denoiser learns them in fewer steps.
+   */
+  equivariance: z.number().nonnegative().default(0),
+  /**
    * Crops of each picture that are encoded once, before the stage, and used again in every epoch; 0: every sample is
    * another crop, encoded when it is needed. The next stage uses them again when it caches as many of the same size.
    */
