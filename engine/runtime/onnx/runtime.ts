@@ -74,7 +74,12 @@ async function createSession(
   provider: OnnxProvider,
   folder: string | undefined,
 ): Promise<ort.InferenceSession> {
-  const config = folder ? { model_external_initializers_file_folder_path: folder } : {};
+  const config = {
+    // Each session has threads of its own. Those that wait take the cores from those that work, more so where two
+    // cores are one that is shared.
+    'intra_op.allow_spinning': '0',
+    ...(folder && { model_external_initializers_file_folder_path: folder }),
+  };
   try {
     return await ort.InferenceSession.create(model, {
       executionProviders: [providerName(provider)],
