@@ -1,6 +1,7 @@
 /**
- * @file The starter model's two recipes, made small in every size but whole in their path: an autoencoder from nothing,
- * then a transformer with its text encoder on its latents, with TREAD, without, and on pictures twice as large.
+ * @file The starter model's two recipes, made small in every size but whole in their path: an autoencoder from nothing
+ * that becomes smooth, then a transformer with its text encoder on its latents, with TREAD, without, and on pictures
+ * twice as large.
  */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -19,7 +20,8 @@ import { testFolder } from '../../helpers/folder.ts';
 import { TOY, train } from './tiny-run.ts';
 
 const SIDE = 64;
-const VAE_STEPS = 80;
+/** Of each stage of the autoencoder. */
+const VAE_STEPS = [80, 10];
 /** Of each stage of the transformer. */
 const STEPS = [40, 20, 2];
 
@@ -58,9 +60,9 @@ function smallVae(recipe: Recipe): Recipe {
   return parseRecipe({
     ...rest,
     model: { vae: { ...(model.vae as object), block_out_channels: [16, 32, 32, 32] } },
-    stages: stages.map((stage) => ({ ...stage, size: SIDE, steps: VAE_STEPS, batch: 2 })),
+    stages: stages.map((stage, at) => ({ ...stage, size: SIDE, steps: VAE_STEPS[at], batch: 2 })),
     average: 0.9,
-    validation: { pictures: 16, everySteps: VAE_STEPS },
+    validation: { pictures: 16, everySteps: 1000 },
   });
 }
 
