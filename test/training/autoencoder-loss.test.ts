@@ -42,7 +42,10 @@ async function lossOf(image: Float32Array, equivariance: number): Promise<number
   return toFloat32(loss!)[0]!;
 }
 
-/** Means of blocks of `side` x `side` in planes that are `shrunk` times smaller than the picture; rows go on from plane to plane. */
+/**
+ * Means of blocks of `side` x `side` in planes that are `shrunk` times smaller than the picture. The rows of one plane
+ * follow those of the other, as its height is a multiple of the side.
+ */
 function blocks(planes: Float32Array, side: number, shrunk = 1): Float32Array {
   const width = WIDTH / shrunk;
   const means = new Float32Array(planes.length / side ** 2);

@@ -75,8 +75,7 @@ async function createSession(
   folder: string | undefined,
 ): Promise<ort.InferenceSession> {
   const config = {
-    // Each session has threads of its own. Those that wait take the cores from those that work, more so where two
-    // cores are one that is shared.
+    // Each session has threads of its own: those that wait would take the cores from those that work.
     'intra_op.allow_spinning': '0',
     ...(folder && { model_external_initializers_file_folder_path: folder }),
   };
