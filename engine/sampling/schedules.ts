@@ -64,13 +64,17 @@ export function shiftFor(tokens: number | undefined): number {
   );
 }
 
-/** Equal steps of u from `start` unshifted to 0, each shifted to t = s u / (1 + (s - 1) u). */
+/** Time u in 0..1 shifted towards noise: s u / (1 + (s - 1) u) (Esser et al. 2024, eq. 23). */
+export function shiftTime(u: number, shift: number): number {
+  return (shift * u) / (1 + (shift - 1) * u);
+}
+
+/** Equal steps from `start` unshifted to 0, each shifted. */
 function shiftedTimes(steps: number, start: number, shift: number): Float64Array {
   const first = start / (shift - (shift - 1) * start);
-  const times = Float64Array.from({ length: steps + 1 }, (_, i) => {
-    const u = (first * (steps - i)) / steps;
-    return (shift * u) / (1 + (shift - 1) * u);
-  });
+  const times = Float64Array.from({ length: steps + 1 }, (_, i) =>
+    shiftTime((first * (steps - i)) / steps, shift),
+  );
   times[0] = start; // not a rounding away from it
   return times;
 }

@@ -120,7 +120,7 @@ export async function openDenoiserLearner(options: LearnerOptions): Promise<Lear
     },
     trainingValues: ({ values, samples, tokens }, draws) => ({
       ...values,
-      t: draws.times(samples),
+      t: draws.times(samples, stage.timeShift),
       ...(stage.tread > 0 && { kept: draws.kept(samples, tokens, stage.tread) }),
     }),
     valuesAt: ({ values, samples, tokens }, t) => ({

@@ -5,6 +5,7 @@
 import { f32, i64, type TensorData } from '../graph/dtype.ts';
 import { count } from '../graph/shape.ts';
 import { chooseSorted, normals, philox4x32 } from '../sampling/noise.ts';
+import { shiftTime } from '../sampling/schedules.ts';
 
 /** Streams of one batch; the kept tokens of sample n use `kept + n`. */
 const STREAM = { time: 0, noise: 1, posterior: 2, kept: 16 } as const;
@@ -13,8 +14,8 @@ const WORD = 2 ** 32;
 const TRAINING_MARK = 0x4000_0000;
 
 export interface BatchDraws {
-  /** sigmoid of a standard normal number for each sample [B]. */
-  times(batch: number): TensorData;
+  /** sigmoid of a standard normal number for each sample [B], shifted towards noise; a shift of 1 is none. */
+  times(batch: number, shift: number): TensorData;
   noise(shape: readonly number[]): TensorData;
   /** For the draw from the posterior of an autoencoder that learns. */
   posterior(shape: readonly number[]): TensorData;
@@ -28,7 +29,11 @@ export function drawsOf(seed: number, index: number, rank = 0): BatchDraws {
   const normal = (stream: number, shape: readonly number[]): TensorData =>
     f32(shape, normals(own, stream, count(shape)));
   return {
-    times: (batch) => f32([batch], normals(own, STREAM.time, batch).map(sigmoid)),
+    times: (batch, shift) =>
+      f32(
+        [batch],
+        normals(own, STREAM.time, batch).map((value) => shiftTime(sigmoid(value), shift)),
+      ),
     noise: (shape) => normal(STREAM.noise, shape),
     posterior: (shape) => normal(STREAM.posterior, shape),
     kept: (batch, tokens, rate) => keptTokens(own, batch, tokens, rate),

@@ -112,9 +112,10 @@ export function requireDenoisingModel(
   return { ...model, transformer: transformer!, vae: { ...vae!, weights: vae!.weights! } };
 }
 
-/** Whether the text encoder learns, too: one from nothing does. */
-export function trainsText({ textEncoder }: StartingModel, { method }: Recipe): boolean {
-  return textEncoder !== undefined && textEncoder.weights === undefined && !isAdapterMethod(method);
+/** Whether the text encoder learns, too: one from nothing does, another where the recipe says so. */
+export function trainsText({ textEncoder }: StartingModel, { method, model }: Recipe): boolean {
+  if (textEncoder === undefined || isAdapterMethod(method)) return false;
+  return textEncoder.weights === undefined || model.trainTextEncoder;
 }
 
 export function xutShapes(config: XutConfig): Shapes {

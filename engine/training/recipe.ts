@@ -42,6 +42,8 @@ const model = closed({
   transformer: z.union([z.enum(presetNames), xutConfig]).optional(),
   /** A text encoder from nothing, trained along. Its words are those of the captions. */
   textEncoder: qwen3Config.optional(),
+  /** Whether the text encoder of the model to begin from learns, too. One from nothing always does. */
+  trainTextEncoder: z.boolean().default(false),
   /**
    * An autoencoder from nothing, which stages with `trains: "vae"` make; or, where no path names another, one that is
    * there already: the starter model's, or one of mean colours that needs no training.
@@ -75,6 +77,11 @@ const stage = closed({
   optimizer: closed(optimizerSettings.shape).prefault({}),
   /** Part of the image tokens that skip the middle (TREAD). */
   tread: z.number().min(0).lt(1).default(0),
+  /**
+   * Of a denoiser: how far the times t that it learns are shifted towards noise, as those of drawing can be; 1: not.
+   * What is where is decided in much noise, of which sigmoids of normal numbers show little.
+   */
+  timeShift: z.number().positive().default(1),
   /** Tokens of text. */
   context: count.max(MAX_CONTEXT).default(256),
   /** Blocks are computed again in the backward pass: less memory, more time. */
@@ -171,6 +178,13 @@ const recipeSchema = closed({
     path: ['model', 'transformer'],
     error: 'it belongs to the method "pretrain", which needs it',
   })
+  .refine(
+    ({ method, model }) => !model.trainTextEncoder || method === 'continue' || method === 'finetune',
+    {
+      path: ['model', 'trainTextEncoder'],
+      error: 'it belongs to the methods "continue" and "finetune"',
+    },
+  )
   .refine(({ validation: { times } }) => times.every((t, i) => i === 0 || t > times[i - 1]!), {
     path: ['validation', 'times'],
     error: 'expected rising times',

@@ -18,11 +18,17 @@ it('noise, posterior and times of a batch have nothing in common', () => {
 });
 
 it('times are the sigmoid of normal numbers: half of them below one half, all within 0 and 1', () => {
-  const times = toFloat32(drawsOf(0, 0).times(4000));
+  const times = toFloat32(drawsOf(0, 0).times(4000, 1));
   const below = times.filter((t) => t < 0.5).length / times.length;
   expect(below).toBeCloseTo(0.5, 1);
   expect(times.filter((t) => t < 0.2689).length / times.length).toBeCloseTo(0.1587, 1); // sigmoid(-1)
   expect(times.every((t) => t > 0 && t < 1)).toBe(true);
+});
+
+it('times that are shifted by 3 towards noise have their middle at three quarters', () => {
+  const [plain, shifted] = [1, 3].map((shift) => toFloat32(drawsOf(0, 0).times(4000, shift)));
+  expect(shifted!.filter((t) => t < 0.75).length).toBe(plain!.filter((t) => t < 0.5).length);
+  expect(shifted!.every((t, i) => t > plain![i]! && t < 1)).toBe(true);
 });
 
 it('kept tokens are ascending, distinct, and as many as the rate leaves', () => {

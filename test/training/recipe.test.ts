@@ -66,6 +66,11 @@ describe('a recipe is refused', () => {
       { method: 'lora', stages: [{ ...STAGE, optimizer: { learningRate: -1 } }] },
       /learningRate/,
     ],
+    [
+      'a text encoder that learns beside an adapter',
+      { method: 'lora', model: { path: 'x', trainTextEncoder: true }, stages: [STAGE] },
+      /trainTextEncoder.*"continue" and "finetune"/,
+    ],
     ['times that fall', { method: 'lora', stages: [STAGE], validation: { times: [0.5, 0.2] } }, /rising/],
     ['a text', 'lokr', /expected object/],
   ])('with %s', (_what, value, message) => {

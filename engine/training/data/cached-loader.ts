@@ -18,6 +18,8 @@ export interface CachedLoaderOptions {
   readonly worldSize: number;
   /** Part of the image tokens that skip the middle. */
   readonly tread: number;
+  /** Of the times, towards noise. */
+  readonly timeShift: number;
   /** Whether the model has an aspect condition. */
   readonly hasAspect: boolean;
   /** Of the random draws: the seed of the run, and the number of its batch that is batch 0 here. */
@@ -52,7 +54,7 @@ export function openCachedLoader(
   cache: LatentCache,
   options: CachedLoaderOptions,
 ): CachedLoader {
-  const { seed, batch, rank, worldSize, draws, tread, hasAspect } = options;
+  const { seed, batch, rank, worldSize, draws, tread, timeShift, hasAspect } = options;
   const items = readItems(cache);
   const order = continuousOrder(plainPool(cachedRows(cache)), { seed, batch, rank, worldSize });
   const makers = openSampleMakers(options.workers ?? usualWorkers());
@@ -68,7 +70,7 @@ export function openCachedLoader(
     const places = Array.from({ length: batch }, (_, at) => order.place(number, at));
     const rows = places.map(({ item }) => item);
     const drawn = { seed: draws.seed, index: draws.firstBatch + number, rank };
-    const values = makers.make({ kind: 'ready', cache, rows, ...drawn, tread, hasAspect });
+    const values = makers.make({ kind: 'ready', cache, rows, ...drawn, tread, timeShift, hasAspect });
     values.catch(() => {}); // who waits for the batch will hear
     await aside();
     const captions = places.map(({ item: row, sample }) =>

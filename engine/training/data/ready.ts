@@ -12,6 +12,8 @@ export interface ReadyTask {
   readonly rank: number;
   /** Part of the image tokens that skip the middle. */
   readonly tread: number;
+  /** Of the times, towards noise. */
+  readonly timeShift: number;
   /** Whether the model has an aspect condition. */
   readonly hasAspect: boolean;
 }
@@ -21,7 +23,7 @@ export type ReadyValues = Readonly<Record<string, TensorData>>;
 
 /** Throws `disk` when the cache cannot be read. */
 export function makeReady(task: ReadyTask): ReadyValues {
-  const { cache, rows, seed, index, rank, tread, hasAspect } = task;
+  const { cache, rows, seed, index, rank, tread, timeShift, hasAspect } = task;
   const { latents, positions, addon } = readRows(cache, rows);
   const samples = rows.length;
   const shape = [samples, ...cache.latent];
@@ -29,7 +31,7 @@ export function makeReady(task: ReadyTask): ReadyValues {
   return {
     latent: f32(shape, latents),
     noise: draws.noise(shape),
-    t: draws.times(samples),
+    t: draws.times(samples, timeShift),
     positions: f32([samples, cache.tokens, 2], positions),
     ...(hasAspect && { addon: f32([samples, 1], addon) }),
     ...(tread > 0 && { kept: draws.kept(samples, cache.tokens, tread) }),

@@ -99,6 +99,7 @@ export async function cachedBatches(
     rank,
     worldSize,
     tread: stage.tread,
+    timeShift: stage.timeShift,
     hasAspect: ahead.hasAspect,
     draws: { seed: recipe.seed, firstBatch },
     words: (captions) => ahead.words(captions),
