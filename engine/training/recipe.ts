@@ -89,6 +89,8 @@ const stage = closed({
   crop: z.enum(['shifted-square', 'buckets']).default('shifted-square'),
   /** Sides of buckets are multiples of this, in pixels: a quarter of a small size makes three shapes. */
   bucketStep: count.default(BUCKET_DEFAULTS.step),
+  /** Of squares: half of them are zoomed into, up to this. For the camera, and for pictures larger than `size`. */
+  zoom: z.number().min(1).max(16).default(1),
   /**
    * Of an autoencoder: weight of the divergence in its loss. A larger one makes latents that stand more noise, and
    * pictures that are given back less exactly; far too large, latents say nothing.
@@ -107,6 +109,10 @@ const stage = closed({
 })
   .refine(({ steps, samples }) => (steps === undefined) !== (samples === undefined), {
     error: 'a stage says either "steps" or "samples"',
+  })
+  .refine(({ zoom, crop }) => zoom === 1 || crop !== 'buckets', {
+    path: ['zoom'],
+    error: 'only squares are zoomed into',
   })
   .refine(
     ({ cachedCrops, trains, crop }) => cachedCrops === 0 || (trains === 'denoiser' && crop !== 'buckets'),

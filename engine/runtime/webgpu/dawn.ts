@@ -100,7 +100,8 @@ const ADVICE = {
 /** Any error of Dawn as ours. */
 export function deviceError(error: unknown): HdmError {
   if (error instanceof HdmError) return error;
-  const message = firstLine((error as Error).message ?? String(error));
+  const { message: text, name } = error as Partial<Error>;
+  const message = firstLine(text || name || String(error)); // some of Dawn's errors have no message
   const isMemory =
     /out of memory|allocat|OOM/i.test(message) || error?.constructor.name === 'GPUOutOfMemoryError';
   return new HdmError('device', WHERE, message, isMemory ? ADVICE.memory : ADVICE.other, error);

@@ -142,6 +142,7 @@ export class Memory {
     try {
       await staging.mapAsync(READ_ONLY_MAP);
     } catch (error) {
+      await new Promise(setImmediate); // a lost device fails this first, and says only then that it was lost
       this.gpu.check();
       throw deviceError(error);
     }

@@ -92,7 +92,7 @@ export class WebgpuProgram implements Program {
     this.#submit(recorded.commands);
     const results = this.#download(specialized, recorded);
     this.#pending.push(memory.gpu.device.queue.onSubmittedWorkDone());
-    if (!profiler) specialized.next = this.#record(specialized);
+    if (!profiler) specialized.next ??= this.#record(specialized);
     const values = await results;
     memory.gpu.check();
     await profiler?.report();
@@ -153,8 +153,9 @@ export class WebgpuProgram implements Program {
   }
 
   async #forget(key: string): Promise<void> {
-    const specialized = await this.#plans.get(key)?.catch(() => undefined);
-    this.#plans.delete(key);
+    const forgotten = this.#plans.get(key);
+    this.#plans.delete(key); // at once, so that two runs that begin together do not both give it back
+    const specialized = await forgotten?.catch(() => undefined);
     if (!specialized) return;
     this.#recycle(specialized.next);
     this.#machine.shared.release(specialized.plan);

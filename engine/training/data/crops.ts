@@ -3,7 +3,8 @@
  *
  * Shifted square crop (report, 3.5): the short side is scaled to the size of training, a random square is cut along
  * the long side, and the square carries the positions it has in the whole picture. So batches are all of one shape
- * and the model still learns every ratio. Aspect buckets, for comparison: the picture is scaled to cover the nearest
+ * and the model still learns every ratio. With a zoom the short side of some is larger than the square: the model learns
+ * the camera, and how near tokens are to each other in pictures larger than those of training. Aspect buckets, for comparison: the picture is scaled to cover the nearest
  * of a few shapes with about the same area, and what sticks out is lost.
  */
 import { HdmError } from '../../errors.ts';
@@ -14,7 +15,7 @@ import { Random } from './random.ts';
 
 /** What to cut out of each picture. */
 export type Crop =
-  | { readonly kind: 'shifted-square'; readonly size: number }
+  | { readonly kind: 'shifted-square'; readonly size: number; readonly zoom?: number }
   | { readonly kind: 'bucket'; readonly bucket: Size; readonly isCentred: boolean };
 
 export interface Grid {
@@ -32,6 +33,9 @@ export interface BucketOptions {
 
 export const BUCKET_DEFAULTS: BucketOptions = { step: 64, largestRatio: 2 };
 
+/** Share of samples that are zoomed into, where there is a zoom. */
+const ZOOMED = 0.5;
+
 /** A token is 2 x 2 latent pixels. */
 const PATCH = 2;
 
@@ -39,7 +43,8 @@ const PATCH = 2;
 export function planCrop(picture: Size, crop: Crop, seed: number, sample: number): View {
   const random = new Random(seed, 'crop', sample);
   const { width: partWidth, height: partHeight } = cropSize(crop);
-  const scale = Math.max(partWidth / picture.width, partHeight / picture.height);
+  const cover = Math.max(partWidth / picture.width, partHeight / picture.height);
+  const scale = cover * zoomOf(crop, cover, seed, sample);
   const width = Math.max(partWidth, Math.round(picture.width * scale));
   const height = Math.max(partHeight, Math.round(picture.height * scale));
   const isCentred = crop.kind === 'bucket' && crop.isCentred;
@@ -52,6 +57,17 @@ export function planCrop(picture: Size, crop: Crop, seed: number, sample: number
     partWidth,
     partHeight,
   };
+}
+
+/**
+ * How much larger than needed to cover the crop the picture is: not at all for half of the samples, anything up to the
+ * crop's zoom for the others, but no picture is enlarged for it. Ratios of zooms are alike: 1 to 2 is as likely as 2 to 4.
+ */
+function zoomOf(crop: Crop, cover: number, seed: number, sample: number): number {
+  if (crop.kind === 'bucket' || crop.zoom === undefined) return 1;
+  const random = new Random(seed, 'zoom', sample);
+  const zoom = random.chance(ZOOMED) ? crop.zoom ** random.between(0, 1) : 1;
+  return Math.min(zoom, Math.max(1, 1 / cover));
 }
 
 /** Width and height of what is cut out. */

@@ -29,6 +29,8 @@ export interface LoaderOptions {
   /** Side of the squares, or root of the area of the buckets, in pixels. */
   readonly size: number;
   readonly crop?: 'shifted-square' | 'buckets';
+  /** Of squares: how far some of them are zoomed into, from 1 up. */
+  readonly zoom?: number;
   readonly buckets?: Partial<BucketOptions> & { readonly isCentred?: boolean };
   readonly captions?: CaptionOptions;
   readonly grid?: Grid;
@@ -94,7 +96,7 @@ export async function openLoader(
   options: LoaderOptions,
   opening: ParallelOptions = {},
 ): Promise<Loader> {
-  const { batch, size, seed, rank = 0, worldSize = 1, grid = DEFAULT_GRID, ahead = DEFAULT_AHEAD } = options;
+  const { batch, size, zoom, seed, rank = 0, worldSize = 1, grid = DEFAULT_GRID, ahead = DEFAULT_AHEAD } = options;
   checkOptions(options);
   requireTrainingSize(size, grid.latentScale);
   const { buckets = {} } = options;
@@ -103,7 +105,7 @@ export async function openLoader(
   const plan =
     options.crop === 'buckets'
       ? await planBuckets(dataset, size, buckets, orderOptions, opening)
-      : planSquares(dataset, size, orderOptions);
+      : planSquares(dataset, { size, ...(zoom !== undefined && zoom > 1 && { zoom }) }, orderOptions);
   const makers = openSampleMakers(options.workers ?? usualWorkers());
   return new BatchLoader(dataset, { ...options, grid, ahead }, plan, makers);
 }

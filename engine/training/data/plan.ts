@@ -18,15 +18,19 @@ export interface Plan {
   readonly crops: readonly Crop[];
 }
 
-/** Squares of this side out of all pictures. */
-export function planSquares(dataset: Dataset, size: number, options: OrderOptions): Plan {
+/** Squares out of all pictures. */
+export function planSquares(
+  dataset: Dataset,
+  squares: { readonly size: number; readonly zoom?: number },
+  options: OrderOptions,
+): Plan {
   const pool = dataset.isRepeating
     ? repeatedPool(
         Array.from({ length: dataset.length }, (_, i) => i),
         repeatsIn(dataset),
       )
     : plainPool(dataset.length);
-  return { order: continuousOrder(pool, options), crops: [{ kind: 'shifted-square', size }] };
+  return { order: continuousOrder(pool, options), crops: [{ kind: 'shifted-square', ...squares }] };
 }
 
 /**

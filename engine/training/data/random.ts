@@ -5,7 +5,7 @@
 import { philox4x32 } from '../../sampling/noise.ts';
 
 /** What the numbers are for: two purposes of one seed and index have nothing in common. */
-export const PURPOSE = { crop: 1, caption: 2, order: 3, scene: 4, wording: 5 } as const;
+export const PURPOSE = { crop: 1, caption: 2, order: 3, scene: 4, wording: 5, zoom: 6 } as const;
 
 export type Purpose = keyof typeof PURPOSE;
 

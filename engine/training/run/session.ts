@@ -61,13 +61,14 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
   try {
     const heldOut = data.heldOut ? await heldOutBatches(data.heldOut, view) : [];
     const { rank, worldSize } = position;
-    const { crop, bucketStep } = stage;
+    const { crop, bucketStep, zoom } = stage;
     const loader = await openLoader(data.training, {
       ...view,
       seed: seedOf(recipe, cachedBy),
       batch: recipe.stages[cachedBy]!.batch,
       crop,
       buckets: { step: bucketStep },
+      zoom,
       captions: recipe.captions,
       rank,
       worldSize,
@@ -133,8 +134,8 @@ function seedOf(recipe: Recipe, stage: number): number {
 /** The stage that encodes the pictures of this one: an earlier one, where all from there on cache the same latents. */
 function latentsFrom({ stages }: Pick<Recipe, 'stages'>, stage: number): number {
   const [own, before] = [stages[stage]!, stages[stage - 1]];
-  const isSame = own.cachedCrops > 0 && before?.cachedCrops === own.cachedCrops && before.size === own.size;
-  return isSame ? latentsFrom({ stages }, stage - 1) : stage;
+  const isSame = (['cachedCrops', 'size', 'zoom'] as const).every((key) => before?.[key] === own[key]);
+  return isSame && own.cachedCrops > 0 ? latentsFrom({ stages }, stage - 1) : stage;
 }
 
 type Opening = SessionOptions & { readonly stage: Stage; readonly model: StartingModel };

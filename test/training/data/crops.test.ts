@@ -42,12 +42,36 @@ describe('a shifted square crop', () => {
     expect(planCrop({ width: 80, height: 64 }, SQUARE, 1, 5)).toEqual(views[5]);
   });
 
+  it('with a zoom is the whole short side for half of the samples, and a part of a larger picture for the others', () => {
+    const crop: Crop = { ...SQUARE, zoom: 4 };
+    const views = range(2000).map((sample) => planCrop({ width: 600, height: 400 }, crop, 1, sample));
+    const zooms = views.map(({ height }) => height / 64).sort((a, b) => a - b);
+    expect(zooms.filter((zoom) => zoom === 1).length / zooms.length).toBeCloseTo(0.5, 1);
+    expect(zooms.at(-1)).toBeCloseTo(4, 1);
+    expect(zooms.filter((zoom) => zoom > 2).length / zooms.length).toBeCloseTo(0.25, 1);
+    for (const { width, height, left, top } of views) {
+      expect(width / height).toBeCloseTo(1.5, 1);
+      expect(left + 64).toBeLessThanOrEqual(width);
+      expect(top + 64).toBeLessThanOrEqual(height);
+    }
+    expect(new Set(views.filter(({ height }) => height > 64).map(({ top }) => top)).size).toBeGreaterThan(50);
+  });
+
+  it('is not zoomed into where the picture would have to be enlarged for it', () => {
+    const crop: Crop = { ...SQUARE, zoom: 4 };
+    const heights = (height: number) =>
+      range(200).map((sample) => planCrop({ width: 2 * height, height }, crop, 1, sample).height);
+    expect(Math.max(...heights(96))).toBe(96);
+    expect(new Set(heights(40))).toEqual(new Set([64]));
+  });
+
   it.each<PositionReading>(['bounding_box', 'unit_area'])(
     'carries the %s positions of the whole picture',
     (positions) => {
       for (const sample of range(8)) {
-        const view = planCrop({ width: 500, height: 200 + 60 * sample }, SQUARE, 2, sample);
-        const found = tokenPositions(view, SQUARE, { positions, latentScale: 8 });
+        const crop: Crop = sample < 4 ? SQUARE : { ...SQUARE, zoom: 3 };
+        const view = planCrop({ width: 500, height: 200 + 60 * sample }, crop, 2, sample);
+        const found = tokenPositions(view, crop, { positions, latentScale: 8 });
         const expected = slowPositions(positions, view, 64, 8);
         expect(found.length).toBe(2 * tokenCount({ width: 64, height: 64 }, 8));
         expect(largestDifference(found, expected)).toBeLessThan(1e-6);
