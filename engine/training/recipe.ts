@@ -68,6 +68,11 @@ const stage = closed({
   trains: z.enum(['denoiser', 'vae']).default('denoiser'),
   /** Side of the squares in pixels, or root of the area of the buckets. */
   size: count,
+  /**
+   * Of a denoiser's squares: the sizes of one batch after the other, again and again, `size` among them. Batches of other
+   * sizes have about as many tokens. Sizes that are learned in turn are not forgotten for each other.
+   */
+  turns: z.array(count).min(2).max(64).optional(),
   /** Updates; or say `samples`, pictures seen. */
   steps: count.optional(),
   samples: count.optional(),
@@ -109,6 +114,14 @@ const stage = closed({
 })
   .refine(({ steps, samples }) => (steps === undefined) !== (samples === undefined), {
     error: 'a stage says either "steps" or "samples"',
+  })
+  .refine(({ turns, size }) => turns === undefined || turns.includes(size), {
+    path: ['turns'],
+    error: 'expected "size" among the sizes that take turns',
+  })
+  .refine(({ turns, trains, crop }) => turns === undefined || (trains === 'denoiser' && crop !== 'buckets'), {
+    path: ['turns'],
+    error: 'only squares for a denoiser take turns',
   })
   .refine(({ zoom, crop }) => zoom === 1 || crop !== 'buckets', {
     path: ['zoom'],
@@ -184,13 +197,10 @@ const recipeSchema = closed({
     path: ['model', 'transformer'],
     error: 'it belongs to the method "pretrain", which needs it',
   })
-  .refine(
-    ({ method, model }) => !model.trainTextEncoder || method === 'continue' || method === 'finetune',
-    {
-      path: ['model', 'trainTextEncoder'],
-      error: 'it belongs to the methods "continue" and "finetune"',
-    },
-  )
+  .refine(({ method, model }) => !model.trainTextEncoder || method === 'continue' || method === 'finetune', {
+    path: ['model', 'trainTextEncoder'],
+    error: 'it belongs to the methods "continue" and "finetune"',
+  })
   .refine(({ validation: { times } }) => times.every((t, i) => i === 0 || t > times[i - 1]!), {
     path: ['validation', 'times'],
     error: 'expected rising times',
@@ -211,6 +221,24 @@ export function transformerOf({ model: { transformer } }: Recipe): XutConfig | u
 
 export function isAdapterMethod(method: Method): method is AdapterKind {
   return method === 'lora' || method === 'loha' || method === 'lokr';
+}
+
+/** Squares of one size in a stage with several. */
+export interface SizeInTurns {
+  readonly size: number;
+  /** Pictures of a batch. */
+  readonly batch: number;
+  /** How many of its pictures are seen for each of the stage's own size. */
+  readonly share: number;
+}
+
+/** The sizes of a stage, its own first; the others have batches of about as many tokens. */
+export function sizesOf({ size, batch, turns = [size] }: Stage): SizeInTurns[] {
+  const times = (wanted: number): number => turns.filter((turn) => turn === wanted).length;
+  return [...new Set([size, ...turns])].map((each) => {
+    const own = Math.max(1, Math.round(batch * (size / each) ** 2));
+    return { size: each, batch: own, share: (own * times(each)) / (batch * times(size)) };
+  });
 }
 
 /** Updates of a stage. */

@@ -67,6 +67,16 @@ describe('a recipe is refused', () => {
       /learningRate/,
     ],
     [
+      'turns without its own size',
+      { method: 'lora', stages: [{ ...STAGE, turns: [128, 256] }] },
+      /"size" among the sizes that take turns/,
+    ],
+    [
+      'buckets that take turns',
+      { method: 'lora', stages: [{ ...STAGE, crop: 'buckets', turns: [STAGE.size, 128] }] },
+      /only squares for a denoiser/,
+    ],
+    [
       'a text encoder that learns beside an adapter',
       { method: 'lora', model: { path: 'x', trainTextEncoder: true }, stages: [STAGE] },
       /trainTextEncoder.*"continue" and "finetune"/,

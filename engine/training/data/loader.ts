@@ -96,7 +96,16 @@ export async function openLoader(
   options: LoaderOptions,
   opening: ParallelOptions = {},
 ): Promise<Loader> {
-  const { batch, size, zoom, seed, rank = 0, worldSize = 1, grid = DEFAULT_GRID, ahead = DEFAULT_AHEAD } = options;
+  const {
+    batch,
+    size,
+    zoom,
+    seed,
+    rank = 0,
+    worldSize = 1,
+    grid = DEFAULT_GRID,
+    ahead = DEFAULT_AHEAD,
+  } = options;
   checkOptions(options);
   requireTrainingSize(size, grid.latentScale);
   const { buckets = {} } = options;

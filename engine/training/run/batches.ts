@@ -1,5 +1,5 @@
 /** @file The inputs of each training step: made from pictures when they are needed, or out of cached latents. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { HdmError } from '../../errors.ts';
 import type { Values } from '../../runtime/runtime.ts';
@@ -16,6 +16,7 @@ import { RUN_FILES } from './folder.ts';
 
 export interface StepInputs {
   readonly values: Values;
+  readonly images: number;
   /** Captions that were cut. */
   readonly cut: number;
   readonly skipped: readonly Skipped[];
@@ -32,9 +33,12 @@ export interface Batches {
 /** What batches depend on. */
 export interface BatchSource {
   readonly recipe: Recipe;
+  /** Its size and batch are those of these batches. */
   readonly stage: Stage;
   /** Of this stage's order of pictures. */
   readonly seed: number;
+  /** Of noise, times and kept tokens. */
+  readonly drawSeed: number;
   /** Number of the first batch of this stage in the run. */
   readonly firstBatch: number;
   readonly rank: number;
@@ -43,22 +47,42 @@ export interface BatchSource {
   readonly loader: Loader;
 }
 
-export function freshBatches({ recipe, firstBatch, rank, learner, loader }: BatchSource): Batches {
+export function freshBatches({ drawSeed, firstBatch, rank, learner, loader }: BatchSource): Batches {
   return {
     get waitedMs() {
       return loader.waitedMs;
     },
     async next(number) {
       const batch = await loader.batch(number);
-      const draws = drawsOf(recipe.seed, firstBatch + number, rank);
+      const draws = drawsOf(drawSeed, firstBatch + number, rank);
       const encoded = await learner.encode(batch, draws);
       return {
         values: learner.trainingValues(encoded, draws),
+        images: encoded.samples,
         cut: encoded.cut,
         skipped: batch.skipped,
       };
     },
-    close: async () => {},
+    close: () => loader.close(),
+  };
+}
+
+/** Batches of several sizes, each with an order of its own: batch `number` has the size that `turns` says, again and again. */
+export function inTurns(turns: readonly number[], bySize: ReadonlyMap<number, Batches>): Batches {
+  const all = [...bySize.values()];
+  const times = (sizes: readonly number[], wanted: number) => sizes.filter((size) => size === wanted).length;
+  return {
+    get waitedMs() {
+      return all.reduce((sum, { waitedMs }) => sum + waitedMs, 0);
+    },
+    next(number) {
+      const [round, at] = [Math.floor(number / turns.length), number % turns.length];
+      const size = turns[at]!;
+      return bySize.get(size)!.next(round * times(turns, size) + times(turns.slice(0, at), size));
+    },
+    async close() {
+      await Promise.all(all.map((batches) => batches.close()));
+    },
   };
 }
 
@@ -67,8 +91,8 @@ export interface CacheOptions {
   readonly folder: string;
   /** The stage whose latents they are. */
   readonly stageNumber: number;
-  /** Latents at most, as for an estimate. */
-  readonly most?: number | undefined;
+  /** Latents at most. */
+  readonly most: number;
   readonly encoding: EncodingHooks;
 }
 
@@ -88,7 +112,7 @@ export async function cachedBatches(
   dataset: Dataset,
   options: CacheOptions,
 ): Promise<Batches> {
-  const { recipe, stage, seed, firstBatch, rank, worldSize, learner } = source;
+  const { recipe, stage, seed, drawSeed, firstBatch, rank, worldSize, learner } = source;
   const ahead = learner.ahead!;
   // No picture is needed afterwards, and the loader's threads hold memory.
   const cache = await openCache(source, dataset, ahead, options).finally(() => source.loader.close());
@@ -101,7 +125,7 @@ export async function cachedBatches(
     tread: stage.tread,
     timeShift: stage.timeShift,
     hasAspect: ahead.hasAspect,
-    draws: { seed: recipe.seed, firstBatch },
+    draws: { seed: drawSeed, firstBatch },
     words: (captions) => ahead.words(captions),
   });
   return {
@@ -112,6 +136,7 @@ export async function cachedBatches(
       const { values, words } = await loader.batch(number);
       return {
         values: { ...values, ...(await ahead.context(words)) },
+        images: stage.batch,
         cut: words?.cut ?? 0,
         skipped: [],
       };
@@ -124,20 +149,22 @@ async function openCache(
   source: BatchSource,
   dataset: Dataset,
   ahead: Ahead,
-  { folder, stageNumber, most = Infinity, encoding }: CacheOptions,
+  { folder, stageNumber, most, encoding }: CacheOptions,
 ): Promise<LatentCache> {
   const { size, cachedCrops } = source.stage;
   const { latentScale } = source.learner.grid;
   const rows = Math.min(dataset.length * cachedCrops, most);
   const inside = join(folder, RUN_FILES.latents);
+  const ofStage = `stage-${stageNumber + 1}-`;
   const cache: LatentCache = {
-    path: join(inside, `stage-${stageNumber + 1}.bin`),
+    path: join(inside, `${ofStage}${size}.bin`),
     latent: [ahead.channels, size / latentScale, size / latentScale],
     tokens: tokenCount({ width: size, height: size }, latentScale),
   };
   if (cachedRows(cache) === rows) return cache;
-  rmSync(inside, { recursive: true, force: true }); // those of another stage are of no use any more
   mkdirSync(inside, { recursive: true });
+  const ofOthers = readdirSync(inside).filter((name) => !name.startsWith(ofStage));
+  for (const name of ofOthers) rmSync(join(inside, name)); // they are of no use any more
   encoding.onBegin?.();
   await fill(cache, rows, source, ahead, encoding);
   return cache;

@@ -1,6 +1,7 @@
 /**
  * @file What a run will take, from steps that were really done: of every stage four, of which the first compiles and the
- * middle one of the others counts. Nothing is kept of them.
+ * middle one of the others counts; of sizes that take turns two rounds, of which the mean of the second counts. Nothing is
+ * kept of them.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,9 +9,10 @@ import { join } from 'node:path';
 import { HdmError } from '../../errors.ts';
 import type { FloatDType } from '../../graph/dtype.ts';
 import { count } from '../../graph/shape.ts';
+import { median } from '../../median.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { openDataset, type DatasetSource } from '../data/dataset.ts';
-import type { Recipe } from '../recipe.ts';
+import type { Recipe, Stage } from '../recipe.ts';
 import { linkFolder, writeCheckpoint } from './checkpoint.ts';
 import { RUN_FILES } from './folder.ts';
 import { splitDataset } from './held-out.ts';
@@ -45,6 +47,13 @@ export interface RunEstimate {
 const STATES = 3; // two generations, and the one being written
 const MEASURED = 4;
 
+/** How many steps are measured, and how many of them only compile. */
+function measuredSteps({ turns, accumulation }: Stage): { readonly all: number; readonly compiling: number } {
+  if (!turns) return { all: MEASURED, compiling: 1 };
+  const round = Math.ceil(turns.length / accumulation);
+  return { all: 2 * round, compiling: round };
+}
+
 /** Measures every stage. Errors as `trainRun`, found before any time was spent; `cancelled` after the signal. */
 export async function estimateRun(
   runtime: Runtime,
@@ -58,10 +67,10 @@ export async function estimateRun(
   const folder = mkdtempSync(join(tmpdir(), 'hdm-train-'));
   try {
     const stages: StageEstimate[] = [];
-    for (const [stage, { batch, accumulation }] of recipe.stages.entries()) {
+    for (const [stage, settings] of recipe.stages.entries()) {
       note(`measuring stage ${stage + 1} of ${recipe.stages.length}`);
       const position = { stage, rank: 0, worldSize: 1 };
-      const mostCached = MEASURED * batch * accumulation;
+      const mostCached = measuredSteps(settings).all * settings.batch * settings.accumulation;
       const options = { runtime, precision, recipe, data: split, folder, position, mostCached };
       const session = await openSession(options);
       stages.push(await measureStage(session, stage).finally(() => session.close()));
@@ -110,24 +119,29 @@ async function measure(
   signal: AbortSignal | undefined,
 ): Promise<StageEstimate> {
   const { steps, learner, heldOut } = session;
+  const { all, compiling } = measuredSteps(session.stage);
   const times: number[] = [];
-  for (let stageStep = 0; stageStep < MEASURED; stageStep++) {
+  let images = 0;
+  for (let stageStep = 0; stageStep < all; stageStep++) {
     if (signal?.aborted) throw new HdmError('cancelled', 'training', 'the measurement was stopped');
     const position = { stage, stageStep, step: stageStep, seen: 0, rank: 0, worldSize: 1 };
-    times.push((await trainStep(session, position, recipe)).stepMs);
+    const result = await trainStep(session, position, recipe);
+    times.push(result.stepMs);
+    if (stageStep >= compiling) images += result.images / (all - compiling);
   }
-  const stepMs = times.slice(1).sort((x, y) => x - y)[Math.floor((MEASURED - 1) / 2)]!;
+  const counted = times.slice(compiling);
+  const sum = counted.reduce((total, ms) => total + ms, 0);
+  const stepMs = session.stage.turns ? sum / counted.length : median(counted);
   const validationMs =
     heldOut.length === 0 ? 0 : await timed(() => validate(learner, heldOut, recipe.validation.times));
   const parameters = [...learner.trainer.shapes.values()].reduce((sum, shape) => sum + count(shape), 0);
-  const { batch, accumulation, size } = session.stage;
   return {
     stage,
-    size,
+    size: session.stage.size,
     steps,
     stepMs,
     validationMs,
-    imagesPerSecond: (batch * accumulation * 1000) / stepMs,
+    imagesPerSecond: (images * 1000) / stepMs,
     totalMs: steps * stepMs + Math.floor(steps / recipe.validation.everySteps) * validationMs,
     parameters,
     stateBytes: parameters * learner.trainer.remembered.length * Float32Array.BYTES_PER_ELEMENT,

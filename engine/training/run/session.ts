@@ -12,8 +12,15 @@ import { openDenoiserLearner } from '../denoiser-learner.ts';
 import { openAutoencoderLearner, type Learner } from '../learner.ts';
 import { writeMosaicVae } from '../mosaic-vae.ts';
 import { openStartingModel, type StartingModel } from '../parts.ts';
-import { stepsOf, type Recipe, type Stage } from '../recipe.ts';
-import { cachedBatches, freshBatches, type Batches, type EncodingHooks } from './batches.ts';
+import { sizesOf, stepsOf, type Recipe, type Stage } from '../recipe.ts';
+import {
+  cachedBatches,
+  freshBatches,
+  inTurns,
+  type Batches,
+  type BatchSource,
+  type EncodingHooks,
+} from './batches.ts';
 import { RUN_FILES } from './folder.ts';
 import { heldOutBatches, type SplitDataset } from './held-out.ts';
 import type { Position } from './state.ts';
@@ -25,9 +32,9 @@ export interface Session {
   readonly steps: number;
   readonly model: StartingModel;
   readonly learner: Learner;
-  /** Of pictures. */
+  /** Of pictures of the stage's own size. */
   readonly loader: Loader;
-  /** Of the inputs of steps. */
+  /** Of the inputs of steps, which close the loader, too. */
   readonly batches: Batches;
   readonly heldOut: readonly Batch[];
   readonly watch: Watch;
@@ -48,6 +55,8 @@ export interface SessionOptions {
 
 /** Of the seeds of a stage, so that it sees the pictures in another order than the one before. */
 const STAGE_SEED = 1_000_003;
+/** The same of the sizes of a stage. */
+const SIZE_SEED = 500_009;
 
 /** Errors as `cachedBatches` where latents are cached, and whatever opening the parts throws. */
 export async function openSession(options: SessionOptions, encoding: EncodingHooks = {}): Promise<Session> {
@@ -60,30 +69,12 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
   const cachedBy = latentsFrom(recipe, position.stage);
   try {
     const heldOut = data.heldOut ? await heldOutBatches(data.heldOut, view) : [];
-    const { rank, worldSize } = position;
-    const { crop, bucketStep, zoom } = stage;
-    const loader = await openLoader(data.training, {
-      ...view,
-      seed: seedOf(recipe, cachedBy),
-      batch: recipe.stages[cachedBy]!.batch,
-      crop,
-      buckets: { step: bucketStep },
-      zoom,
-      captions: recipe.captions,
-      rank,
-      worldSize,
-    });
-    const firstBatch = batchesBefore(recipe, position.stage);
-    const source = { recipe, stage, seed, firstBatch, rank, worldSize, learner, loader };
-    const batches =
-      stage.cachedCrops === 0
-        ? freshBatches(source)
-        : await cachedBatches(source, data.training, {
-            folder,
-            stageNumber: cachedBy,
-            most: options.mostCached,
-            encoding,
-          });
+    const { loader, batches: own } = await openSize(0);
+    const bySize = new Map([[stage.size, own]]);
+    for (const [at, { size }] of sizesOf(stage).entries()) {
+      if (at > 0) bySize.set(size, (await openSize(at)).batches);
+    }
+    const batches = stage.turns ? inTurns(stage.turns, bySize) : own;
     return {
       stage,
       steps: stepsOf(stage),
@@ -95,13 +86,53 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
       watch: new Watch(),
       async close() {
         await batches.close();
-        await loader.close();
         await learner.dispose();
       },
     };
   } catch (error) {
     await learner.dispose();
     throw error;
+  }
+
+  /** The pictures and batches of one of the stage's sizes, by its number among them. */
+  async function openSize(at: number): Promise<{ loader: Loader; batches: Batches }> {
+    const { rank, worldSize } = position;
+    const { crop, bucketStep, zoom, cachedCrops } = stage;
+    const { size, batch } = sizesOf(stage)[at]!;
+    const encoded = sizesOf(recipe.stages[cachedBy]!)[at]!;
+    const ofSize = at * SIZE_SEED;
+    const loader = await openLoader(data.training, {
+      ...view,
+      size,
+      seed: seedOf(recipe, cachedBy) + ofSize,
+      batch: encoded.batch,
+      crop,
+      buckets: { step: bucketStep },
+      zoom,
+      captions: recipe.captions,
+      rank,
+      worldSize,
+    });
+    const source: BatchSource = {
+      recipe,
+      stage: { ...stage, size, batch },
+      seed: seed + ofSize,
+      drawSeed: recipe.seed + ofSize,
+      firstBatch: batchesBefore(recipe, position.stage),
+      rank,
+      worldSize,
+      learner,
+      loader,
+    };
+    if (cachedCrops === 0) return { loader, batches: freshBatches(source) };
+    const pictures = Math.ceil(data.training.length * encoded.share); // an epoch of each size takes as long
+    const batches = await cachedBatches(source, data.training, {
+      folder,
+      stageNumber: cachedBy,
+      most: Math.min(pictures * cachedCrops, options.mostCached ?? Infinity),
+      encoding,
+    });
+    return { loader, batches };
   }
 
   function openModel({ data }: SessionOptions): StartingModel {
@@ -134,7 +165,9 @@ function seedOf(recipe: Recipe, stage: number): number {
 /** The stage that encodes the pictures of this one: an earlier one, where all from there on cache the same latents. */
 function latentsFrom({ stages }: Pick<Recipe, 'stages'>, stage: number): number {
   const [own, before] = [stages[stage]!, stages[stage - 1]];
-  const isSame = (['cachedCrops', 'size', 'zoom'] as const).every((key) => before?.[key] === own[key]);
+  const isSame = (['cachedCrops', 'size', 'turns', 'zoom'] as const).every(
+    (key) => String(before?.[key]) === String(own[key]),
+  );
   return isSame && own.cachedCrops > 0 ? latentsFrom({ stages }, stage - 1) : stage;
 }
 

@@ -27,13 +27,14 @@ export async function trainStep(
   const started = performance.now();
   const waited = batches.waitedMs;
   const skipped: Skipped[] = [];
-  let [loss, norm, cut] = [0, 0, 0];
+  let [loss, norm, images, cut] = [0, 0, 0, 0];
   for (let part = 0; part < stage.accumulation; part++) {
     const number = stageStep * stage.accumulation + part;
     const inputs = await batches.next(number);
     const gradient = await learner.trainer.accumulate(inputs.values);
     loss += gradient.loss / stage.accumulation;
     norm = gradient.norm;
+    images += inputs.images;
     cut += inputs.cut;
     skipped.push(...inputs.skipped);
   }
@@ -47,7 +48,7 @@ export async function trainStep(
     learningRate,
     stepMs: performance.now() - started,
     waitedMs: batches.waitedMs - waited,
-    images: stage.batch * stage.accumulation,
+    images,
     skipped,
     cut,
   };

@@ -44,7 +44,7 @@ it('a run reads them, keeps them when it goes on, and learns the same bit for bi
     { folder: broken, recipe, data: DATA },
     (event) => event.kind === 'step' && event.step === 10,
   );
-  const cache = join(broken, 'latents', 'stage-1.bin');
+  const cache = join(broken, 'latents', 'stage-1-64.bin');
   const made = statSync(cache).mtimeMs;
   const { events } = await train({ folder: whole, recipe, data: DATA });
   const again = await train({ folder: broken, isResumed: true });
