@@ -1,7 +1,7 @@
 /**
  * @file The starter model's two recipes, made small in every size but whole in their path: an autoencoder from nothing
- * that becomes smooth, then a transformer with its text encoder on its latents, with TREAD, without, and on pictures
- * twice as large.
+ * that becomes smooth, then a transformer with its text encoder on its latents, with TREAD, without, and with pictures
+ * twice as large in between.
  */
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -23,7 +23,7 @@ const SIDE = 64;
 /** Of each stage of the autoencoder. */
 const VAE_STEPS = [80, 10];
 /** Of each stage of the transformer. */
-const STEPS = [40, 20, 2];
+const STEPS = [40, 20, 8];
 
 it('the recipes of the starter model go the same way at the smallest size', async () => {
   const folder = testFolder();
@@ -38,12 +38,13 @@ it('the recipes of the starter model go the same way at the smallest size', asyn
   const recipe = smallModel(readRecipe('starter'), autoencoder);
   const { end, events } = await train({ folder: modelRun, recipe, data: TOY });
   expect(end.reason).toBe('done');
-  const [tread, whole, large] = recipe.stages;
-  const [untrained, afterTread, beforeWhole, afterWhole, , afterLarge] = lossesOf(events);
+  const [tread, whole, mixed] = recipe.stages;
+  const [untrained, afterTread, beforeWhole, afterWhole, , afterMixed] = lossesOf(events);
   expect(afterTread).toBeLessThan(untrained! * 0.8);
   expect(afterWhole).toBeLessThan(beforeWhole!);
-  expect(afterLarge).toBeLessThan(untrained! * 0.8);
-  expect([tread!.tread, whole!.tread, large!.tread]).toEqual([0.5, 0, 0]);
+  expect(afterMixed).toBeLessThan(untrained! * 0.8);
+  expect([tread!.tread, whole!.tread, mixed!.tread]).toEqual([0.5, 0, 0]);
+  expect(mixed!.turns).toContain(2 * SIDE);
   const { transformer, textEncoder, tokenizer } = openCheckpoint(newestCheckpoint(modelRun));
   expect([transformer, textEncoder, tokenizer]).not.toContain(undefined);
   const drawn = events.filter((event) => event.kind === 'sample' && event.step === end.step);
@@ -71,7 +72,7 @@ function smallModel(recipe: Recipe, vaePath: string): Recipe {
   const small = [
     { size: SIDE, steps: STEPS[0], batch: 8 },
     { size: SIDE, steps: STEPS[1], batch: 8 },
-    { size: 2 * SIDE, steps: STEPS[2], batch: 2 },
+    { size: SIDE, turns: [SIDE, SIDE, SIDE, 2 * SIDE], steps: STEPS[2], batch: 8 },
   ];
   return parseRecipe({
     ...rest,
