@@ -4,8 +4,9 @@
  * Shifted square crop (report, 3.5): the short side is scaled to the size of training, a random square is cut along
  * the long side, and the square carries the positions it has in the whole picture. So batches are all of one shape
  * and the model still learns every ratio. With a zoom the short side of some is larger than the square: the model learns
- * the camera, and how near tokens are to each other in pictures larger than those of training. Aspect buckets, for comparison: the picture is scaled to cover the nearest
- * of a few shapes with about the same area, and what sticks out is lost.
+ * the camera, and how near tokens are to each other in pictures larger than those of training. Aspect buckets, for
+ * comparison: the picture is scaled to cover the nearest of a few shapes with about the same area, and what sticks out is
+ * lost.
  */
 import { HdmError } from '../../errors.ts';
 import type { View } from '../../image/pixels.ts';

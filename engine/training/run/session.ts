@@ -67,10 +67,11 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
   const seed = seedOf(recipe, position.stage);
   const view = { size: stage.size, batch: stage.batch, seed, grid: learner.grid };
   const cachedBy = latentsFrom(recipe, position.stage);
+  const bySize = new Map<number, Batches>();
   try {
     const heldOut = data.heldOut ? await heldOutBatches(data.heldOut, view) : [];
     const { loader, batches: own } = await openSize(0);
-    const bySize = new Map([[stage.size, own]]);
+    bySize.set(stage.size, own);
     for (const [at, { size }] of sizesOf(stage).entries()) {
       if (at > 0) bySize.set(size, (await openSize(at)).batches);
     }
@@ -90,6 +91,7 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
       },
     };
   } catch (error) {
+    for (const batches of bySize.values()) await batches.close();
     await learner.dispose();
     throw error;
   }
