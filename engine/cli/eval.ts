@@ -94,6 +94,12 @@ async function score(path: string, options: EvalOptions, signal: AbortSignal): P
   if (options.device === 'auto') output.note(`device: ${runtime.device} (${reason})`);
   const pipeline = await openPipeline(runtime, checkpoint);
   const failures: Failure[] = [];
+  const keep = async (evaluation: Evaluation) => {
+    say(evaluation, output);
+    const result = { model: path, device: pipeline.device, ...evaluation };
+    if (options.out !== undefined) await write(options.out, result, failures, output);
+    return result;
+  };
   try {
     const evaluation = await evaluate(pipeline, asked, {
       signal,
@@ -102,11 +108,12 @@ async function score(path: string, options: EvalOptions, signal: AbortSignal): P
         const failure = failureOf(progress);
         if (failure) failures.push(failure);
       },
+      async onPart(part) {
+        output.note('not all was drawn; of what was:');
+        await keep(part);
+      },
     });
-    say(evaluation, output);
-    const result = { model: path, device: pipeline.device, ...evaluation };
-    if (options.out !== undefined) await write(options.out, result, failures, output);
-    output.result(result);
+    output.result(await keep(evaluation));
   } finally {
     await pipeline.dispose();
   }

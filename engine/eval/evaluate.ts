@@ -84,6 +84,8 @@ export interface EvaluationHooks {
   readonly onProgress?: (progress: EvaluationProgress) => void | Promise<void>;
   /** Ends the work within one step; `evaluate` then throws `cancelled`. */
   readonly signal?: AbortSignal;
+  /** What was judged until an error or the signal ended the work, before `evaluate` throws; awaited. */
+  readonly onPart?: (evaluation: Evaluation) => void | Promise<void>;
 }
 
 /** What draws. */
@@ -104,12 +106,19 @@ export async function evaluate(
 ): Promise<Evaluation> {
   checkEvaluation(options);
   const categories: Partial<Record<Category, CategoryScore>> = {};
-  for (const category of CATEGORIES) {
-    if (!options.categories.includes(category)) continue;
-    categories[category] = categoryScore(await judgeCategory(painter, category, options, hooks));
+  try {
+    for (const category of CATEGORIES.filter((name) => options.categories.includes(name))) {
+      const judged: Judged[] = [];
+      await judgeCategory(painter, category, options, hooks, judged).finally(() => {
+        if (judged.length > 0) categories[category] = categoryScore(judged);
+      });
+    }
+    if (!options.categories.includes('camera')) return { options, categories };
+    return { options, categories, camera: await judgeCamera(painter, options, hooks) };
+  } catch (error) {
+    if (Object.keys(categories).length > 0) await hooks.onPart?.({ options, categories });
+    throw error;
   }
-  if (!options.categories.includes('camera')) return { options, categories };
-  return { options, categories, camera: await judgeCamera(painter, options, hooks) };
 }
 
 /** How many pictures an evaluation draws. */
@@ -128,15 +137,16 @@ export function checkEvaluation(asked: EvaluationOptions): void {
   throw new HdmError('bad-usage', 'evaluation', problem, 'Leave them out for the usual ones');
 }
 
+/** Adds every picture to `judged`. */
 async function judgeCategory(
   painter: Painter,
   category: Category,
   options: EvaluationOptions,
   { onProgress, signal }: EvaluationHooks,
-): Promise<Judged[]> {
+  judged: Judged[],
+): Promise<void> {
   const { kinds, ratios } = options;
   const prompts = evaluationPrompts(category, options.prompts, options.seed, kinds, ratios);
-  const judged: Judged[] = [];
   for (const [index, prompt] of prompts.entries()) {
     const { text, scene, said } = prompt;
     const request = requestFor(prompt, options, index);
@@ -146,7 +156,6 @@ async function judgeCategory(
     const total = prompts.length;
     await onProgress?.({ name: category, done: index + 1, total, prompt: text, pixels, verdict });
   }
-  return judged;
 }
 
 /** Every prompt is drawn without a camera, then once with each kind of move. */

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +61,39 @@ describe.skipIf(process.platform === 'win32')('the command hdm-studio', () => {
     const child = spawn(process.execPath, ['--import', hook, PROGRAM, ...wish]);
     expect(await finished(child)).toMatchObject({ code: 1, stdout: '' });
     expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('an evaluation', () => {
+  it('that ends at SIGINT keeps the scores of what was drawn', async () => {
+    const out = join(folder, 'scores');
+    const wish = [
+      model,
+      '--categories',
+      'one',
+      '--prompts',
+      '400',
+      '--steps',
+      '1',
+      '--device',
+      'cpu',
+      '--out',
+      out,
+    ];
+    const child = spawn(process.execPath, [COMMAND_LINE, 'eval', ...wish]);
+    await firstQuarter(child);
+    child.kill('SIGINT');
+    const { code, stdout, stderr } = await finished(child);
+    expect(code).toBe(1);
+    expect(stderr).toContain('not all was drawn; of what was:');
+    expect(stderr).toContain('it was cancelled');
+    const { categories } = JSON.parse(readFileSync(join(out, 'scores.json'), 'utf8')) as {
+      categories: { one: { pictures: number } };
+    };
+    const { pictures } = categories.one;
+    expect(pictures).toBeGreaterThanOrEqual(100);
+    expect(pictures).toBeLessThan(400);
+    expect(stdout).toContain(`of ${pictures} right in everything`);
   });
 });
 
