@@ -67,20 +67,8 @@ describe.skipIf(process.platform === 'win32')('the command hdm-studio', () => {
 describe.skipIf(process.platform === 'win32')('an evaluation', () => {
   it('that ends at SIGINT keeps the scores of what was drawn', async () => {
     const out = join(folder, 'scores');
-    const wish = [
-      model,
-      '--categories',
-      'one',
-      '--prompts',
-      '400',
-      '--steps',
-      '1',
-      '--device',
-      'cpu',
-      '--out',
-      out,
-    ];
-    const child = spawn(process.execPath, [COMMAND_LINE, 'eval', ...wish]);
+    const wish = '--categories one --prompts 400 --steps 1 --device cpu --out'.split(' ');
+    const child = spawn(process.execPath, [COMMAND_LINE, 'eval', model, ...wish, out]);
     await firstQuarter(child);
     child.kill('SIGINT');
     const { code, stdout, stderr } = await finished(child);

@@ -65,9 +65,10 @@ export function planCrop(picture: Size, crop: Crop, seed: number, sample: number
  * crop's zoom for the others, but no picture is enlarged for it. Ratios of zooms are alike: 1 to 2 is as likely as 2 to 4.
  */
 function zoomOf(crop: Crop, cover: number, seed: number, sample: number): number {
-  if (crop.kind === 'bucket' || crop.zoom === undefined) return 1;
+  const most = crop.kind === 'bucket' ? 1 : (crop.zoom ?? 1);
+  if (most === 1) return 1;
   const random = new Random(seed, 'zoom', sample);
-  const zoom = random.chance(ZOOMED) ? crop.zoom ** random.between(0, 1) : 1;
+  const zoom = random.chance(ZOOMED) ? most ** random.between(0, 1) : 1;
   return Math.min(zoom, Math.max(1, 1 / cover));
 }
 

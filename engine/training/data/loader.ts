@@ -29,7 +29,7 @@ export interface LoaderOptions {
   /** Side of the squares, or root of the area of the buckets, in pixels. */
   readonly size: number;
   readonly crop?: 'shifted-square' | 'buckets';
-  /** Of squares: how far some of them are zoomed into, from 1 up. */
+  /** Of squares: how far some of them are zoomed into, from 1 up, which is none and the default. */
   readonly zoom?: number;
   readonly buckets?: Partial<BucketOptions> & { readonly isCentred?: boolean };
   readonly captions?: CaptionOptions;
@@ -99,7 +99,7 @@ export async function openLoader(
   const {
     batch,
     size,
-    zoom,
+    zoom = 1,
     seed,
     rank = 0,
     worldSize = 1,
@@ -114,7 +114,7 @@ export async function openLoader(
   const plan =
     options.crop === 'buckets'
       ? await planBuckets(dataset, size, buckets, orderOptions, opening)
-      : planSquares(dataset, { size, ...(zoom !== undefined && zoom > 1 && { zoom }) }, orderOptions);
+      : planSquares(dataset, { size, zoom }, orderOptions);
   const makers = openSampleMakers(options.workers ?? usualWorkers());
   return new BatchLoader(dataset, { ...options, grid, ahead }, plan, makers);
 }

@@ -21,7 +21,7 @@ export interface Plan {
 /** Squares out of all pictures. */
 export function planSquares(
   dataset: Dataset,
-  squares: { readonly size: number; readonly zoom?: number },
+  squares: { readonly size: number; readonly zoom: number },
   options: OrderOptions,
 ): Plan {
   const pool = dataset.isRepeating

@@ -18,7 +18,7 @@ import { RUN_FILES } from './folder.ts';
 import { splitDataset } from './held-out.ts';
 import { storeLatentStatistics } from './latent-statistics.ts';
 import { openSession, type Session } from './session.ts';
-import { trainStep } from './step.ts';
+import { trainStep, type StepResult } from './step.ts';
 import { validate } from './validation.ts';
 
 export interface StageEstimate {
@@ -120,18 +120,16 @@ async function measure(
 ): Promise<StageEstimate> {
   const { steps, learner, heldOut } = session;
   const { all, compiling } = measuredSteps(session.stage);
-  const times: number[] = [];
-  let images = 0;
+  const results: StepResult[] = [];
   for (let stageStep = 0; stageStep < all; stageStep++) {
     if (signal?.aborted) throw new HdmError('cancelled', 'training', 'the measurement was stopped');
     const position = { stage, stageStep, step: stageStep, seen: 0, rank: 0, worldSize: 1 };
-    const result = await trainStep(session, position, recipe);
-    times.push(result.stepMs);
-    if (stageStep >= compiling) images += result.images / (all - compiling);
+    results.push(await trainStep(session, position, recipe));
   }
-  const counted = times.slice(compiling);
-  const sum = counted.reduce((total, ms) => total + ms, 0);
-  const stepMs = session.stage.turns ? sum / counted.length : median(counted);
+  const counted = results.slice(compiling);
+  const times = counted.map((result) => result.stepMs);
+  const images = mean(counted.map((result) => result.images));
+  const stepMs = session.stage.turns ? mean(times) : median(times);
   const validationMs =
     heldOut.length === 0 ? 0 : await timed(() => validate(learner, heldOut, recipe.validation.times));
   const parameters = [...learner.trainer.shapes.values()].reduce((sum, shape) => sum + count(shape), 0);
@@ -147,6 +145,10 @@ async function measure(
     stateBytes: parameters * learner.trainer.remembered.length * Float32Array.BYTES_PER_ELEMENT,
     checkpointBytes: parameters * Uint16Array.BYTES_PER_ELEMENT,
   };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** The second time counts: the first one compiles. */

@@ -127,11 +127,11 @@ export async function openSession(options: SessionOptions, encoding: EncodingHoo
       loader,
     };
     if (cachedCrops === 0) return { loader, batches: freshBatches(source) };
-    const pictures = Math.ceil(data.training.length * encoded.share); // an epoch of each size takes as long
+    const all = Math.min(data.training.length * cachedCrops, options.mostCached ?? Infinity);
     const batches = await cachedBatches(source, data.training, {
       folder,
       stageNumber: cachedBy,
-      most: Math.min(pictures * cachedCrops, options.mostCached ?? Infinity),
+      most: Math.ceil(all * encoded.share), // so that an epoch of each size takes as long
       encoding,
     });
     return { loader, batches };
